@@ -1,0 +1,41 @@
+"""BatchNorm re-calibration.
+
+A sub-network shares its weights with all others, but the running statistics of the supernet fit none of them: used as
+they are, accuracy can fall to chance. Calibration replaces them by the statistics of this very network on training
+images. It works on an extracted copy and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from eas_core.data import Split, normalise, rng
+from eas_core.errors import SpaceError
+from eas_core.network import Network
+from eas_core.supernet import Supernet
+
+
+@torch.no_grad()
+def calibrate(network: Network, split: Split, images: int, batch_size: int, seed: int) -> Network:
+    """Set the running statistics of an extracted network to their mean over ``images`` random training images.
+
+    The same images are used for every network of a ``seed``. Returns the network in eval mode. A :class:`Supernet`
+    is refused: its statistics are shared.
+    """
+    if isinstance(network, Supernet):
+        raise SpaceError("calibrate: got the supernet; calibrate an extracted copy, supernet.extract(architecture)")
+    if split.name == "test":
+        raise SpaceError("calibrate: split 'test' given; statistics must come from training images")
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches
+    network.train()
+    order = torch.randperm(len(split), generator=rng(seed, "calibration"))[:images].to(split.labels.device)
+    for index in order.split(min(batch_size, len(order))):
+        network(normalise(split.images[index]))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return network.eval()

@@ -1,0 +1,194 @@
+"""The command line, ``eas``: run, tasks, cost, specialize, evaluate, export, report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from eas_core import __version__
+from eas_core.errors import EASError, SpaceError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 2 bad input or stopped early (one line on stderr says why)."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except EASError as error:
+        print(f"eas: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        print("eas: interrupted; what was complete is kept, run again to continue", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="eas", description="Elastic Architecture Search: one supernet, one generator, a compact network for any task and budget.")
+    parser.add_argument("--version", action="version", version=f"eas {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--profile", default="demo", help="profile name or YAML file (default: demo)")
+    common.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="override a setting, e.g. --set supernet.batch_size=64; may be repeated")
+    common.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
+    common.add_argument("--runs", default="runs", metavar="FOLDER", help="where artefacts lie (default: runs)")
+    common.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    common.add_argument("--quiet", action="store_true", help="no progress bars")
+
+    def add(name: str, function, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=[common], help=text, description=text)
+        command.set_defaults(command=function)
+        return command
+
+    run = add("run", _run, "train and evaluate, stage by stage; what is there is reused, what was interrupted continues")
+    run.add_argument("--until", default="results", choices=["data", "teacher", "supernet", "generator", "specialized", "results"], help="last stage to make (default: results)")
+    run.add_argument("--max-minutes", type=float, help="stop cleanly after this time; run again to continue")
+
+    tasks = add("tasks", _tasks, "list the tasks of a profile and their classes")
+    tasks.add_argument("--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them")
+
+    cost = add("cost", _cost, "exact multiply-adds and parameters of architectures")
+    cost.add_argument("--archs", required=True, metavar="FILE", help='JSON list of {"depth": [5], "expand": [20], "kernel": [20]}; - for standard input')
+    cost.add_argument("--resolution", type=int, help="image size instead of the profile's")
+    cost.add_argument("--num-classes", type=int, help="number of classes instead of the profile's")
+
+    special = add("specialize", _specialize, "the network for one task under one budget")
+    _scenario(special)
+
+    evaluate = add("evaluate", _evaluate, "test accuracy of the network for one task under one budget")
+    _scenario(evaluate)
+
+    export = add("export", _export, "write the network for one task under one budget as safetensors (and ONNX)")
+    _scenario(export)
+    export.add_argument("--out", required=True, metavar="FOLDER", help="folder to write to")
+    export.add_argument("--onnx", action="store_true", help="also write network.onnx")
+
+    add("report", _report, "print the results table of a finished run")
+    return parser
+
+
+def _scenario(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--task", required=True, help="task name (see eas tasks)")
+    command.add_argument("--budget", required=True, type=float, help="millions of multiply-adds")
+
+
+def _make_run(options, **more):
+    from eas_core import pipeline
+
+    return pipeline.make_run(
+        options.profile,
+        options.seed,
+        options.runs,
+        options.overrides,
+        options.device,
+        progress=not options.quiet,
+        **more,
+    )
+
+
+def _run(options) -> None:
+    from eas_core import pipeline
+
+    run = _make_run(options, max_minutes=options.max_minutes)
+    run.splits("train", "valid")
+    for stage in pipeline.STAGES if options.until != "data" else ():
+        made = getattr(pipeline, stage)(run)
+        record = made[1] if isinstance(made, tuple) else made
+        print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)")
+        if stage == options.until:
+            break
+    if options.until == "results":
+        _report(options)
+
+
+def _tasks(options) -> None:
+    from eas_core import data, profiles
+
+    groups = data.class_ids(profiles.load(options.profile, options.overrides).data)
+    if options.json:
+        print(json.dumps(groups, indent=1))
+        return
+    for task, classes in groups.items():
+        print(f"{task}: {', '.join(classes)}")
+
+
+def _cost(options) -> None:
+    from dataclasses import replace
+
+    from eas_core import cost, profiles
+    from eas_core.space import Architecture
+
+    space = profiles.load(options.profile, options.overrides).search_space()
+    changes = {"resolution": options.resolution, "num_classes": options.num_classes}
+    space = replace(space, **{name: value for name, value in changes.items() if value is not None})
+    try:
+        text = sys.stdin.read() if options.archs == "-" else Path(options.archs).read_text()
+        listed = json.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise SpaceError(f"--archs: {options.archs} cannot be read as JSON ({error})") from None
+    if not isinstance(listed, list):
+        raise SpaceError(f"--archs: a list of architectures is needed, found {type(listed).__name__}")
+    architectures = []
+    for number, item in enumerate(listed):
+        try:
+            architectures.append(Architecture.from_dict(item))
+        except SpaceError as error:
+            raise SpaceError(f"--archs: entry {number}: {error}") from None
+    both = zip(cost.madds(space, architectures), cost.params(space, architectures), strict=True) if architectures else ()
+    print(json.dumps([{"madds": madds, "params": params} for madds, params in both]))
+
+
+def _chosen(options):
+    from eas_core import pipeline
+
+    run = _make_run(options)
+    return run, pipeline.specialize_one(run, options.task, options.budget)
+
+
+def _describe(run, chosen) -> dict:
+    return {
+        "task": run.tasks.names[chosen.task],
+        "budget_millions": chosen.budget,
+        "madds_millions": chosen.madds,
+        "valid_accuracy": chosen.valid_accuracy,
+        "derived": chosen.derived,
+        "architecture": chosen.architecture.to_dict(),
+    }
+
+
+def _specialize(options) -> None:
+    print(json.dumps(_describe(*_chosen(options)), indent=1))
+
+
+def _evaluate(options) -> None:
+    from eas_core.evaluate import score
+
+    run, chosen = _chosen(options)
+    (test,) = run.splits("test")
+    scores = score(chosen.network, test, run.tasks, test.of_task(run.tasks, chosen.task))
+    print(json.dumps({**_describe(run, chosen), "test": scores.summary()}, indent=1))
+
+
+def _export(options) -> None:
+    from eas_core import export
+
+    run, chosen = _chosen(options)
+    for path in export.write(chosen, run, Path(options.out), onnx=options.onnx):
+        print(path)
+
+
+def _report(options) -> None:
+    from eas_core import pipeline, records, tables
+
+    run = _make_run(options)
+    record = records.read_record(run.folder("results") / "record.json", "results")
+    print(tables.results_table(record, run.tasks).to_string())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

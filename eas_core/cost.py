@@ -1,0 +1,173 @@
+"""Multiply-adds and parameters of architectures: exact, vectorised over a batch, differentiable in the gates.
+
+The cost of a network is the cost of its fixed parts plus that of its blocks, and the cost of a block depends only on
+its own kernel size and expansion ratio. So one table of 20 x 3 x 3 numbers holds the whole space, and Eq. (F) is a sum
+over that table. Counted are convolutions (those of squeeze-excite too) and linear layers, as once-for-all counts them:
+no normalisation, activation or pooling.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from eas_core.errors import SpaceError
+from eas_core.space import (
+    BLOCKS,
+    BLOCKS_PER_UNIT,
+    DEPTH_PAIRS,
+    EXPANSIONS,
+    KERNEL_PAIRS,
+    KERNELS,
+    LARGEST,
+    SMALLEST,
+    WIDTH_PAIRS,
+    Architecture,
+    SearchSpace,
+    from_gates,
+    make_divisible,
+    nest,
+    to_gates,
+)
+
+MILLION = 1e6
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Cost of the fixed parts, and of every block for every (kernel, expansion) choice, shape (20, 3, 3), float64."""
+
+    fixed: float
+    blocks: Tensor
+
+
+def _downsample(size: int, stride: int) -> int:
+    return (size + stride - 1) // stride  # "same" padding with odd kernels
+
+
+def _block(in_width: int, out_width: int, size: int, stride: int, kernel: int, mid: int, se: bool) -> tuple[int, int]:
+    """(multiply-adds, parameters) of one inverted residual block with ``mid`` channels on a ``size`` x ``size`` input."""
+    out_area = _downsample(size, stride) ** 2
+    madds = in_width * mid * size**2 + mid * kernel**2 * out_area + mid * out_width * out_area
+    params = in_width * mid + mid * kernel**2 + mid * out_width + 2 * (mid + mid + out_width)
+    if se:
+        hidden = make_divisible(mid // 4)
+        madds += 2 * mid * hidden
+        params += 2 * mid * hidden + mid + hidden
+    return madds, params
+
+
+@lru_cache(maxsize=None)
+def cost_tables(space: SearchSpace) -> tuple[CostTable, CostTable]:
+    """The tables of multiply-adds and of parameters of a space."""
+    size = _downsample(space.resolution, space.stem_stride)
+    stem, first = space.stem_width, space.first_width
+    madds = 27 * stem * size**2 + (9 * stem + stem * first) * size**2
+    params = 27 * stem + 2 * stem + 9 * stem + 2 * stem + stem * first + 2 * first
+
+    block_madds = torch.zeros(BLOCKS, len(KERNELS), len(EXPANSIONS), dtype=torch.float64)
+    block_params = torch.zeros_like(block_madds)
+    in_width = first
+    for block in range(BLOCKS):
+        unit = block // BLOCKS_PER_UNIT
+        stride = space.strides[unit] if block % BLOCKS_PER_UNIT == 0 else 1
+        for k, kernel in enumerate(KERNELS):
+            for e, ratio in enumerate(EXPANSIONS):
+                mid = make_divisible(in_width * ratio)
+                cost = _block(in_width, space.widths[unit], size, stride, kernel, mid, space.squeeze_excite[unit])
+                block_madds[block, k, e], block_params[block, k, e] = cost
+        size = _downsample(size, stride)
+        in_width = space.widths[unit]
+
+    madds += in_width * space.final_width * size**2 + space.final_width * space.head_width
+    madds += space.head_width * space.num_classes
+    params += in_width * space.final_width + 2 * space.final_width + space.final_width * space.head_width
+    params += space.head_width * space.num_classes + space.num_classes
+    return CostTable(float(madds), block_madds), CostTable(float(params), block_params)
+
+
+def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
+    """Eq. (F): cost of gates of shape (..., 90), as float64 of shape (...), differentiable in the gates.
+
+    For 0/1 gates the result is exact. Block 3 of a unit counts with its first depth gate, block 4 with both.
+    """
+    pairs = nest(gates.double())  # (..., 45, 2)
+    choice = torch.stack([1 - pairs[..., 0], pairs[..., 0] - pairs[..., 1], pairs[..., 1]], dim=-1)  # (..., 45, 3)
+    per_block = torch.einsum(
+        "...bk,...be,bke->...b", choice[..., KERNEL_PAIRS, :], choice[..., WIDTH_PAIRS, :], table.blocks.to(gates.device)
+    )
+    return table.fixed + (per_block * depth_gates(pairs)).sum(-1)
+
+
+def depth_gates(pairs: Tensor) -> Tensor:
+    """Eq. (E)'s gate of each block, shape (..., 20), from nested pairs (..., 45, 2): 1, 1, g3, g3 * g4 in each unit."""
+    depth = pairs[..., DEPTH_PAIRS, :]  # (..., 5, 2)
+    return torch.cat([torch.ones_like(depth), depth], dim=-1).flatten(-2)
+
+
+def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
+    """Exact multiply-adds of each architecture for one image."""
+    return [round(value) for value in cost_of_gates(cost_tables(space)[0], to_gates(architectures)).tolist()]
+
+
+def params(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
+    """Exact number of parameters of each extracted network, BatchNorm's scale and bias included."""
+    return [round(value) for value in cost_of_gates(cost_tables(space)[1], to_gates(architectures)).tolist()]
+
+
+def madds_millions(space: SearchSpace, gates: Tensor) -> Tensor:
+    """Multiply-adds in millions of gates (..., 90), differentiable; R(alpha) of Eq. (C)."""
+    return cost_of_gates(cost_tables(space)[0], gates) / MILLION
+
+
+def budget_range(space: SearchSpace) -> tuple[float, float]:
+    """Multiply-adds in millions of the smallest and the largest architecture of a space."""
+    low, high = madds(space, [SMALLEST, LARGEST])
+    return low / MILLION, high / MILLION
+
+
+def sample_near(
+    space: SearchSpace, target: float, window: float, count: int, generator: torch.Generator
+) -> list[Architecture]:
+    """``count`` different random architectures that cost ``target`` million multiply-adds, give or take ``window`` (a share).
+
+    Among architectures of one cost the draw is that of :func:`eas_core.space.sample`: its probabilities are tilted by
+    exp(-beta * cost), with beta chosen so that the mean cost is the target, and what falls outside the window is
+    rejected. Plain rejection would almost never hit costs far from the middle of the space.
+    """
+    low, high = budget_range(space)
+    if not low <= target <= high:
+        raise SpaceError(f"cost: {target:g} M is outside the space's range {low:g}-{high:g} M")
+    table = cost_tables(space)[0]
+    cost = table.blocks.flatten(1) / MILLION  # (20, 9)
+
+    def tilt(beta: float) -> tuple[Tensor, Tensor, float]:
+        """Probabilities of the 9 block types (20, 9) and of the 3 depths (5, 3), and the mean cost."""
+        logits = -beta * cost
+        choice = logits.softmax(1)
+        log_mean, block_mean = logits.logsumexp(1), (choice * cost).sum(1)
+        totals = [t.unflatten(0, (-1, BLOCKS_PER_UNIT)).cumsum(1)[:, 1:] for t in (log_mean - math.log(9), block_mean)]
+        depth = totals[0].softmax(1)
+        return choice, depth, table.fixed / MILLION + (depth * totals[1]).sum().item()
+
+    left, right = -1e3, 1e3  # mean cost falls as beta grows
+    for _ in range(80):
+        beta = (left + right) / 2
+        left, right = (beta, right) if tilt(beta)[2] > target else (left, beta)
+    choice, depth, _ = tilt(left)
+
+    found: dict[Architecture, None] = {}
+    for _ in range(200):
+        block = torch.multinomial(choice, 512, replacement=True, generator=generator).T  # (512, 20), 0..8
+        levels = torch.multinomial(depth, 512, replacement=True, generator=generator).T  # (512, 5), 0..2
+        index = torch.cat([block // len(EXPANSIONS), block % len(EXPANSIONS), levels], dim=1)  # (512, 45)
+        gates = torch.stack([index >= 1, index >= 2], dim=-1).flatten(1).float()
+        near = (cost_of_gates(table, gates) / MILLION - target).abs() <= window * target
+        found.update(dict.fromkeys(from_gates(gates[near])))
+        if len(found) >= count:
+            return list(found)[:count]
+    raise SpaceError(f"cost: only {len(found)} architectures found within {window:.0%} of {target:g} M, {count} wanted")

@@ -1,0 +1,163 @@
+"""Splits, batches and augmentation.
+
+Images live in memory as uint8 (n, 3, r, r) and become normalised float32 batches in channels-last layout. The three
+splits are disjoint and fixed by ``data.seed``; each has a hash that goes into the records. The test split is for the
+final evaluation only: training and search never load it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data_prep import shapes10, tiny_imagenet
+from eas_core import profiles, records
+from eas_core.errors import DataError
+from eas_core.tasks import TaskSet
+
+MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
+STD = (0.229, 0.224, 0.225)
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """``images`` uint8 (n, 3, r, r) and ``labels`` int64 (n,), sorted by class; ``digest`` identifies the content."""
+
+    name: str
+    images: Tensor
+    labels: Tensor
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of_task(self, tasks: TaskSet, task: int) -> Tensor:
+        """Indices of the images whose class belongs to the task."""
+        return (tasks.task_of(self.labels) == task).nonzero().flatten()
+
+    def to(self, device: torch.device | str) -> Split:
+        return Split(self.name, self.images.to(device), self.labels.to(device), self.digest)
+
+
+def task_set(settings: profiles.Data) -> TaskSet:
+    """The tasks of a data source, with readable class names."""
+    if settings.source == "shapes10":
+        return TaskSet.from_groups(shapes10.TASKS)
+    if settings.source == "tiny-imagenet":
+        named = {
+            task: tuple(tiny_imagenet.CLASS_NAMES[wnid] for wnid in wnids) for task, wnids in tiny_imagenet.TASKS.items()
+        }
+        return TaskSet.from_groups(named)
+    raise DataError(f"data.source: {settings.source!r} cannot be prepared yet; shapes10 and tiny-imagenet can")
+
+
+def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
+    """Tasks and their classes as the source names them: WordNet ids for photographs, plain names for drawn images."""
+    tasks = task_set(settings)
+    if settings.source == "tiny-imagenet":
+        return tiny_imagenet.TASKS
+    return {name: tuple(tasks.class_names[c] for c in group) for name, group in zip(tasks.names, tasks.classes)}
+
+
+def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
+    """The named splits, prepared once and kept under ``cache`` (a folder keyed by the settings)."""
+    relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
+    folder = Path(cache) / f"{settings.source}-{resolution}-{records.key(relevant)}"
+    if not all((folder / f"{name}.safetensors").exists() for name in SPLITS):
+        for name, (images, labels) in _prepare(settings, resolution).items():
+            digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+            tensors = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels)}
+            records.save_tensors(folder / f"{name}.safetensors", tensors, {"digest": digest})
+    splits = []
+    for name in names:
+        tensors, metadata = records.load_tensors(folder / f"{name}.safetensors")
+        splits.append(Split(name, tensors["images"], tensors["labels"], metadata["digest"]))
+    return splits
+
+
+def _prepare(settings: profiles.Data, resolution: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    per_class = {name: getattr(settings, f"{name}_per_class") for name in SPLITS}
+    if settings.source == "shapes10":
+        return {name: shapes10.draw_split(name, n, resolution, settings.seed) for name, n in per_class.items()}
+    if settings.source != "tiny-imagenet":
+        task_set(settings)  # raises: no such source yet
+    if not settings.path:
+        raise DataError("data.path: not set; give the Tiny-ImageNet zip or folder, e.g. --set data.path=FILE.zip")
+    photographs = tiny_imagenet.load(settings.path, resolution)
+    pool, test = (photographs.train_images, photographs.train_labels), (photographs.test_images, photographs.test_labels)
+    wanted = per_class["train"] + per_class["valid"]
+    train, valid = hold_out(pool[1], per_class["valid"], settings.seed)
+    train = np.concatenate([train[pool[1][train] == c][: per_class["train"]] for c in np.unique(pool[1])])
+    smallest = np.bincount(pool[1]).min()
+    if wanted > smallest:
+        raise DataError(f"data: train_per_class + valid_per_class = {wanted}, but a class has only {smallest} images")
+    kept = np.concatenate([np.flatnonzero(test[1] == c)[: per_class["test"]] for c in np.unique(test[1])])
+    return {
+        "train": (pool[0][train], pool[1][train]),
+        "valid": (pool[0][valid], pool[1][valid]),
+        "test": (test[0][kept], test[1][kept]),
+    }
+
+
+def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Disjoint indices (train, valid): ``per_class`` random images of each class are held out, the same for a seed."""
+    rng = np.random.default_rng([seed, 0x5EED])
+    valid = np.concatenate([rng.permutation(np.flatnonzero(labels == c))[:per_class] for c in np.unique(labels)])
+    valid.sort()
+    return np.setdiff1d(np.arange(len(labels)), valid), valid
+
+
+# ---------------------------------------------------------------- batches
+
+
+def normalise(images: Tensor) -> Tensor:
+    """uint8 or 0..255 float images (n, 3, r, r) to normalised float32, channels-last."""
+    mean = torch.tensor(MEAN, device=images.device)[:, None, None] * 255
+    std = torch.tensor(STD, device=images.device)[:, None, None] * 255
+    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator) -> Tensor:
+    """Randomly moved (``shift``) or cropped and mirrored (``crop``) copies of a uint8 batch, normalised."""
+    n, _, size, _ = images.shape
+    if settings.augment == "shift":
+        pad = settings.shift
+        padded = F.pad(images.float(), [pad] * 4, mode="replicate").permute(0, 2, 3, 1)
+        top, left = torch.randint(2 * pad + 1, (2, n, 1), generator=generator).to(images.device)
+        span = torch.arange(size, device=images.device)
+        index = torch.arange(n, device=images.device)[:, None, None]
+        moved = padded[index, (top + span)[:, :, None], (left + span)[:, None, :]]  # (n, r, r, 3)
+        return normalise(moved.permute(0, 3, 1, 2))
+    low = settings.min_area
+    area, aspect, dx, dy, flip = torch.rand(5, n, generator=generator)
+    scale = (low + (1 - low) * area).sqrt()
+    stretch = torch.exp((aspect * 2 - 1) * 0.2877)  # aspect ratios 3/4 .. 4/3
+    sx, sy = (scale * stretch.sqrt()).clamp(max=1), (scale / stretch.sqrt()).clamp(max=1)
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0] = sx * torch.where(flip < 0.5, -1.0, 1.0)
+    theta[:, 1, 1] = sy
+    theta[:, 0, 2], theta[:, 1, 2] = (dx * 2 - 1) * (1 - sx), (dy * 2 - 1) * (1 - sy)
+    grid = F.affine_grid(theta.to(images.device), [n, 3, size, size], align_corners=False)
+    return normalise(F.grid_sample(images.float(), grid, padding_mode="reflection", align_corners=False))
+
+
+def epoch_order(n: int, epoch: int, seed: int, name: str) -> Tensor:
+    """The random order of ``n`` images in one epoch; the same whenever it is asked for."""
+    return torch.randperm(n, generator=rng(seed, name, "order", epoch))
+
+
+def rng(seed: int, *name: str | int) -> torch.Generator:
+    """A generator for one named purpose, e.g. ``rng(seed, "supernet", "augment", step)``.
+
+    Every random draw of the kit comes from one of these. Since they are made anew from names and step numbers, a run
+    that is continued draws exactly what an undisturbed one would have drawn.
+    """
+    text = "/".join(map(str, (seed, *name)))
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big"))

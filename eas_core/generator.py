@@ -1,0 +1,79 @@
+"""The architecture generator: task and budget in, probabilities of 90 binary gates out (section 3.2).
+
+Task and budget embeddings are concatenated and fed to an LSTM that takes one step a unit of the network; three linear
+heads turn each hidden state into the logits z of that unit's kernel, width and depth gates.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from eas_core.errors import SpaceError
+from eas_core.space import BLOCKS_PER_UNIT, UNITS
+
+
+class ArchitectureGenerator(nn.Module):
+    """G(B, t; theta). ``budget`` is (B_L, B_H) in millions of multiply-adds, ``anchors`` is K."""
+
+    def __init__(self, tasks: int, budget: tuple[float, float], anchors: int = 10, embedding: int = 32, hidden: int = 64):
+        super().__init__()
+        self.low, self.high = budget
+        self.task_embedding = nn.Parameter(torch.zeros(tasks, embedding))
+        self.budget_embedding = nn.Parameter(torch.zeros(anchors, embedding))
+        self.unit_embedding = nn.Parameter(torch.zeros(UNITS, 2 * embedding))  # tells the LSTM which unit it is at
+        self.lstm = nn.LSTM(2 * embedding, hidden, batch_first=True)
+        self.kernel_head = nn.Linear(hidden, 2 * BLOCKS_PER_UNIT)
+        self.width_head = nn.Linear(hidden, 2 * BLOCKS_PER_UNIT)
+        self.depth_head = nn.Linear(hidden, 2)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all weights anew: embeddings N(0, 0.5), the rest N(0, 1 / sqrt(fan-in)), biases 0."""
+        for name, parameter in self.named_parameters():
+            if "embedding" in name:
+                nn.init.normal_(parameter, 0.0, 0.5, generator=generator)
+            elif parameter.ndim > 1:
+                nn.init.normal_(parameter, 0.0, parameter.shape[1] ** -0.5, generator=generator)
+            else:
+                nn.init.zeros_(parameter)
+
+    def embed_budget(self, budget: Tensor) -> Tensor:
+        """Budgets (m,) in millions to embeddings (m, e): exact at the K anchors, linear in between."""
+        outside = (budget < self.low - 1e-6) | (budget > self.high + 1e-6)
+        if outside.any():
+            value = budget[outside][0].item()
+            raise SpaceError(f"budget: {value:g} M is outside [{self.low:g}, {self.high:g}] M multiply-adds")
+        last = len(self.budget_embedding) - 1
+        position = ((budget - self.low) / (self.high - self.low) * last).clamp(0, last)
+        left = position.floor().long().clamp(max=last - 1)
+        weight = (position - left)[:, None]
+        return (1 - weight) * self.budget_embedding[left] + weight * self.budget_embedding[left + 1]
+
+    def forward(self, task: Tensor, budget: Tensor) -> Tensor:
+        """Gate logits z, shape (m, 90), of m scenarios: task numbers (m,) and budgets (m,) in millions."""
+        scenario = torch.cat([self.task_embedding[task], self.embed_budget(budget)], dim=1)  # (m, 2e)
+        steps, _ = self.lstm(scenario[:, None] + self.unit_embedding)  # (m, 5, 2e) -> (m, 5, hidden)
+        heads = (self.kernel_head, self.width_head, self.depth_head)
+        return torch.cat([head(steps).flatten(1) for head in heads], dim=1)  # 40 + 40 + 10
+
+
+def probabilities(z: Tensor) -> Tensor:
+    """Eq. (H): p = sigmoid(z)."""
+    return torch.sigmoid(z)
+
+
+def relaxed_gates(z: Tensor, u: Tensor, tau: float) -> Tensor:
+    """Eq. (I): sigmoid((log p/(1-p) + log u/(1-u)) / tau). With p = sigmoid(z), log p/(1-p) is z itself."""
+    return torch.sigmoid((z + torch.logit(u)) / tau)
+
+
+def hard_gates(h: Tensor) -> Tensor:
+    """Eq. (J) with the straight-through estimator: 1 where h > 0.5 else 0, with the gradient of h."""
+    hard = (h > 0.5).to(h.dtype)
+    return hard + (h - h.detach())  # the bracket is exactly 0, so gates are exactly 0 or 1
+
+
+def sample_gates(z: Tensor, tau: float, generator: torch.Generator) -> Tensor:
+    """Eq. (G) as Eq. (I) and (J) sample it: 0/1 gates of z's shape, 1 with probability sigmoid(z), differentiable."""
+    u = torch.rand(z.shape, generator=generator).clamp(1e-6, 1 - 1e-6).to(z.device)
+    return hard_gates(relaxed_gates(z, u, tau))

@@ -1,0 +1,105 @@
+"""The plain network that an architecture describes: what users get, and what :meth:`Supernet.extract` fills with weights.
+
+MobileNetV3 (https://arxiv.org/abs/1905.02244) as once-for-all builds it, with nothing elastic left in it.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eas_core.space import BLOCKS, BLOCKS_PER_UNIT, Architecture, SearchSpace, make_divisible
+
+
+class SqueezeExcite(nn.Module):
+    """Channel attention: pool to one number a channel, two 1 x 1 convolutions, hard sigmoid, re-scale."""
+
+    def __init__(self, width: int, hidden: int):
+        super().__init__()
+        self.reduce = nn.Conv2d(width, hidden, 1)
+        self.expand = nn.Conv2d(hidden, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, c, h, w) -> (n, c, h, w)
+        scale = self.expand(F.relu(self.reduce(x.mean((2, 3), keepdim=True))))
+        return x * F.hardsigmoid(scale)
+
+
+class InvertedResidual(nn.Module):
+    """Expand (1 x 1) - depthwise (k x k) - squeeze-excite - project (1 x 1), with a residual where shapes allow it."""
+
+    def __init__(self, in_width: int, out_width: int, stride: int, kernel: int, mid: int, hswish: bool, se: bool):
+        super().__init__()
+        self.act = nn.Hardswish() if hswish else nn.ReLU()
+        self.expand = nn.Conv2d(in_width, mid, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(mid)
+        self.depthwise = nn.Conv2d(mid, mid, kernel, stride, kernel // 2, groups=mid, bias=False)
+        self.norm2 = nn.BatchNorm2d(mid)
+        self.se = SqueezeExcite(mid, make_divisible(mid // 4)) if se else nn.Identity()
+        self.project = nn.Conv2d(mid, out_width, 1, bias=False)
+        self.norm3 = nn.BatchNorm2d(out_width)
+        self.residual = stride == 1 and in_width == out_width
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.norm1(self.expand(x)))
+        y = self.se(self.act(self.norm2(self.depthwise(y))))
+        y = self.norm3(self.project(y))
+        return x + y if self.residual else y
+
+
+class Stem(nn.Module):
+    """3 x 3 convolution and the first, fixed block (depthwise 3 x 3, project 1 x 1); not searched."""
+
+    def __init__(self, space: SearchSpace):
+        super().__init__()
+        self.conv = nn.Conv2d(3, space.stem_width, 3, space.stem_stride, 1, bias=False)
+        self.norm = nn.BatchNorm2d(space.stem_width)
+        self.depthwise = nn.Conv2d(space.stem_width, space.stem_width, 3, 1, 1, groups=space.stem_width, bias=False)
+        self.norm1 = nn.BatchNorm2d(space.stem_width)
+        self.project = nn.Conv2d(space.stem_width, space.first_width, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(space.first_width)
+        self.residual = space.stem_width == space.first_width
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.hardswish(self.norm(self.conv(x)))
+        y = self.norm2(self.project(F.relu(self.norm1(self.depthwise(x)))))
+        return x + y if self.residual else y
+
+
+class Head(nn.Module):
+    """1 x 1 convolution, global average pooling, hidden layer, classifier; not searched."""
+
+    def __init__(self, space: SearchSpace):
+        super().__init__()
+        self.conv = nn.Conv2d(space.widths[-1], space.final_width, 1, bias=False)
+        self.norm = nn.BatchNorm2d(space.final_width)
+        self.hidden = nn.Linear(space.final_width, space.head_width, bias=False)
+        self.classifier = nn.Linear(space.head_width, space.num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:  # (n, c, h, w) -> logits (n, classes)
+        x = F.hardswish(self.norm(self.conv(x))).mean((2, 3))
+        return self.classifier(F.hardswish(self.hidden(x)))
+
+
+class Network(nn.Module):
+    """One architecture of a space as an ordinary module: images (n, 3, r, r) to logits (n, classes)."""
+
+    def __init__(self, space: SearchSpace, architecture: Architecture):
+        super().__init__()
+        self.space, self.architecture = space, architecture
+        self.stem = Stem(space)
+        blocks, in_width = [], space.first_width
+        for block in range(BLOCKS):
+            unit = block // BLOCKS_PER_UNIT
+            if not architecture.active(block):
+                continue
+            mid = make_divisible(in_width * architecture.expand[block])
+            stride = space.strides[unit] if block % BLOCKS_PER_UNIT == 0 else 1
+            hswish, se = space.hswish[unit], space.squeeze_excite[unit]
+            kernel = architecture.kernel[block]
+            blocks.append(InvertedResidual(in_width, space.widths[unit], stride, kernel, mid, hswish, se))
+            in_width = space.widths[unit]
+        self.blocks = nn.Sequential(*blocks)
+        self.head = Head(space)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(self.stem(x)))

@@ -1,0 +1,354 @@
+"""The stages of a run, each made once and reused: data, teacher, supernet, generator, specialised networks, results.
+
+A stage's folder, ``runs/<profile>/<seed>/<stage>-<key>``, is named by a hash of every setting it depends on. It holds
+the weights (safetensors) and a record, written last: where the record is, the stage is complete. Each function returns
+what is there, or makes it first, together with all it depends on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from eas_core import data, profiles, records
+from eas_core.calibrate import calibrate
+from eas_core.cost import madds, params, sample_near
+from eas_core.data import Split, rng
+from eas_core.errors import EASError
+from eas_core.evaluate import Scores, paired_difference, score
+from eas_core.generator import ArchitectureGenerator
+from eas_core.network import Network
+from eas_core.space import LARGEST, SMALLEST, Architecture
+from eas_core.specialize import propose, specialize
+from eas_core.supernet import Supernet, initialise
+from eas_core.tasks import TaskSet
+from eas_core.train_generator import train_generator
+from eas_core.train_supernet import train_supernet, train_teacher
+
+STAGES = ("teacher", "supernet", "generator", "specialized", "results")
+SECTIONS = {  # the settings each stage adds to those of the stage before
+    "data": ("data", "space"),
+    "teacher": ("teacher",),
+    "supernet": ("supernet",),
+    "generator": ("generator", "calibration"),
+    "specialized": ("specialize",),
+    "results": ("evaluation",),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One profile with one seed, and where its artefacts lie. ``deadline`` is a ``time.monotonic()`` value."""
+
+    profile: profiles.Profile
+    seed: int = 0
+    root: Path = Path("runs")
+    device: str = "cpu"
+    deadline: float | None = None
+    progress: bool = True
+
+    @property
+    def tasks(self) -> TaskSet:
+        return data.task_set(self.profile.data)
+
+    def settings(self, stage: str) -> dict:
+        """Every setting that the stage's artefact depends on."""
+        upto = list(SECTIONS)[: list(SECTIONS).index(stage) + 1]
+        return {"seed": self.seed, **self.profile.dump(*(s for name in upto for s in SECTIONS[name]))}
+
+    def folder(self, stage: str) -> Path:
+        settings = self.settings(stage)
+        settings["data"] = {k: v for k, v in settings["data"].items() if k != "path"}  # where photographs lie is no setting
+        return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{records.key(settings)}"
+
+    def loop(self, stage: str) -> dict:
+        return {
+            "folder": self.folder(stage),
+            "deadline": self.deadline,
+            "progress": self.progress,
+            "settings_key": records.key(self.settings(stage)),
+        }
+
+    def splits(self, *names: str) -> list[Split]:
+        """Splits by name, prepared at first use and moved to the run's device."""
+        profile = self.profile
+        if profile.space.num_classes != self.tasks.num_classes:
+            message = f"{profile.space.num_classes}, but {profile.data.source} has {self.tasks.num_classes} classes"
+            raise EASError(f"space.num_classes: {message}")
+        cache = Path(self.root) / "data"
+        return [s.to(self.device) for s in data.load(profile.data, profile.space.resolution, cache, names)]
+
+
+def make_run(
+    profile: str = "demo",
+    seed: int = 0,
+    root: str | Path = "runs",
+    overrides: list[str] | tuple[str, ...] = (),
+    device: str = "auto",
+    max_minutes: float | None = None,
+    progress: bool = True,
+) -> Run:
+    """A run from plain values, as notebooks and the command line give them."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+    return Run(profiles.load(profile, overrides), int(seed), Path(root), device, deadline, progress)
+
+
+# ---------------------------------------------------------------- training stages
+
+
+def _trained(run: Run, stage: str, module: torch.nn.Module, train) -> dict:
+    """Load ``module``'s weights and record if the stage is complete, else ``train(module)`` and save both."""
+    folder = run.folder(stage)
+    if (folder / "record.json").exists():
+        records.load_into(module, folder / "weights.safetensors")
+        return records.read_record(folder / "record.json", stage)
+    curve, seconds = train(module)
+    records.save_tensors(folder / "weights.safetensors", module.state_dict(), {"stage": stage, "profile": run.profile.name})
+    record = records.write_record(
+        folder / "record.json", stage, run.settings(stage), {"curve": curve}, seconds, run.device
+    )
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    return record
+
+
+def _new_supernet(run: Run) -> Supernet:
+    network = Supernet(run.profile.search_space())
+    initialise(network, rng(run.seed, "initialise"))
+    return network.to(run.device, memory_format=torch.channels_last)
+
+
+def teacher(run: Run) -> tuple[Supernet, dict]:
+    """The largest sub-network trained alone (as a supernet of which only that is trained), and its record."""
+    network = _new_supernet(run)
+
+    def train(network):
+        (split,) = run.splits("train")
+        return train_teacher(network, split, run.profile, run.seed, tasks=run.tasks, **run.loop("teacher"))
+
+    return network, _trained(run, "teacher", network, train)
+
+
+def supernet(run: Run) -> tuple[Supernet, dict]:
+    """The trained supernet and its record."""
+    network = _new_supernet(run)
+
+    def train(network):
+        guide, _ = teacher(run)
+        network.load_state_dict(guide.state_dict())
+        (split,) = run.splits("train")
+        return train_supernet(network, guide, split, run.profile, run.seed, tasks=run.tasks, **run.loop("supernet"))
+
+    return network, _trained(run, "supernet", network, train)
+
+
+def new_generator(run: Run) -> ArchitectureGenerator:
+    """An untrained architecture generator with the run's settings and seed."""
+    settings = run.profile.generator
+    network = ArchitectureGenerator(
+        len(run.tasks), settings.budget, settings.anchors, settings.embedding, settings.hidden
+    )
+    network.initialise(rng(run.seed, "generator", "initialise"))
+    return network.to(run.device)
+
+
+def generator(run: Run) -> tuple[ArchitectureGenerator, dict]:
+    """The trained architecture generator and its record."""
+    network = new_generator(run)
+
+    def train(network):
+        weights, _ = supernet(run)
+        (split,) = run.splits("valid")
+        return train_generator(
+            network, weights, split, run.tasks, run.profile, run.seed, **run.loop("generator")
+        )
+
+    return network, _trained(run, "generator", network, train)
+
+
+# ---------------------------------------------------------------- specialised networks
+
+
+def network_of(run: Run, weights: Supernet, architecture: Architecture, train: Split) -> Network:
+    """Extracted and calibrated: the network of one architecture, ready to use."""
+    settings = run.profile.calibration
+    return calibrate(weights.extract(architecture), train, settings.images, settings.batch_size, run.seed)
+
+
+def specialized(run: Run) -> dict:
+    """The record of all tasks x budgets: architectures, costs, validation accuracy, and the time the search took."""
+    path = run.folder("specialized") / "record.json"
+    if path.exists():
+        return records.read_record(path, "specialized")
+    started = time.monotonic()
+    weights, _ = supernet(run)
+    network, _ = generator(run)
+    train, valid = run.splits("train", "valid")
+    settings, tasks, space = run.profile.specialize, run.tasks, run.profile.search_space()
+    scenarios = [(t, budget) for budget in settings.budgets for t in range(len(tasks))]
+    proposals = propose(network, space, scenarios, settings, run.seed)
+    rows = []
+    for proposal in _bar(run, proposals, "specialise"):
+        chosen = specialize(proposal, weights, train, valid, tasks, run.profile.calibration, run.seed)
+        rows.append(
+            {
+                "task": tasks.names[chosen.task],
+                "budget": chosen.budget,
+                "madds": chosen.madds,
+                "architecture": chosen.architecture.to_dict(),
+                "valid_accuracy": chosen.valid_accuracy,
+                "candidates": chosen.candidates,
+                "derived": chosen.derived,
+            }
+        )
+    result = {"rows": rows, "search_seconds": search_seconds(run, network, scenarios)}
+    seconds = time.monotonic() - started
+    return records.write_record(path, "specialized", run.settings("specialized"), result, seconds, run.device)
+
+
+def search_seconds(run: Run, network: ArchitectureGenerator, scenarios: list[tuple[int, float]], repeats: int = 5) -> dict:
+    """Median seconds of the generator's forward pass, and of the pass with sampling and enforcing the budgets."""
+    space, settings = run.profile.search_space(), run.profile.specialize
+    task = torch.tensor([t for t, _ in scenarios], device=run.device)
+    budget = torch.tensor([b for _, b in scenarios], device=run.device)
+
+    def median(work) -> float:
+        times = []
+        for _ in range(repeats + 1):  # the first one warms up
+            tick = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - tick)
+        return sorted(times[1:])[repeats // 2]
+
+    with torch.no_grad():
+        forward = median(lambda: network(task, budget).cpu())
+    return {
+        "scenarios": len(scenarios),
+        "forward": forward,
+        "with_sampling": median(lambda: propose(network, space, scenarios, settings, run.seed)),
+    }
+
+
+def specialize_one(run: Run, task: str | int, budget: float):
+    """One scenario: the specialised network (:class:`eas_core.specialize.Specialized`) of a task under a budget."""
+    settings = run.profile.specialize
+    index = run.tasks.index(task)
+    low, high = run.profile.generator.budget
+    if not low <= budget <= high:
+        raise EASError(f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range")
+    network, _ = generator(run)
+    (proposal,) = propose(network, run.profile.search_space(), [(index, float(budget))], settings, run.seed)
+    weights, _ = supernet(run)
+    train, valid = run.splits("train", "valid")
+    return specialize(proposal, weights, train, valid, run.tasks, run.profile.calibration, run.seed)
+
+
+# ---------------------------------------------------------------- final evaluation, the only user of the test split
+
+
+def results(run: Run) -> dict:
+    """The record of the final evaluation on the test split.
+
+    Per budget and task: EAS's accuracy with its interval. Per budget: random architectures of equal cost on the same
+    images and the paired difference. Also the largest and smallest network, and how much random architectures of about
+    equal cost differ among each other.
+    """
+    path = run.folder("results") / "record.json"
+    if path.exists():
+        return records.read_record(path, "results")
+    chosen = specialized(run)["result"]["rows"]
+    started = time.monotonic()
+    weights, _ = supernet(run)
+    train, test = run.splits("train", "test")
+    tasks, space, settings = run.tasks, run.profile.search_space(), run.profile.evaluation
+    evaluate = partial(_test, run, weights, train, test)
+
+    rows, comparisons = [], []
+    for budget in _bar(run, run.profile.specialize.budgets, "evaluate"):
+        level = [row for row in chosen if row["budget"] == budget]
+        ours = torch.zeros(len(test), dtype=torch.bool)
+        for row in level:
+            task = tasks.index(row["task"])
+            index = test.of_task(tasks, task)
+            scores = evaluate(Architecture.from_dict(row["architecture"]), index)
+            ours[index.cpu()] = scores.correct
+            rows.append({**row, **scores.summary()})
+        cost = sum(row["madds"] for row in level) / len(level)
+        rivals = random_architectures(run, cost, settings.random_architectures)
+        scored = [evaluate(architecture) for architecture in rivals]
+        comparisons.append(
+            {
+                "budget": budget,
+                "madds": cost,
+                "accuracy": ours.float().mean().item(),
+                "random_madds": madds(space, rivals),
+                "random_accuracy": [s.accuracy() for s in scored],
+                "random_by_task": [[s.accuracy(t) for t in range(len(tasks))] for s in scored],
+                **(paired_difference(ours, torch.stack([s.correct for s in scored])) if scored else {}),
+            }
+        )
+    extremes = {
+        name: _extreme(evaluate(architecture), space, architecture, tasks)
+        for name, architecture in (("smallest", SMALLEST), ("largest", LARGEST))
+    }
+    result = {"rows": rows, "comparisons": comparisons, **extremes, "spread": spread(run, evaluate)}
+    result["test_digest"] = test.digest
+    seconds = time.monotonic() - started
+    return records.write_record(path, "results", run.settings("results"), result, seconds, run.device)
+
+
+def _test(run: Run, weights: Supernet, train: Split, test: Split, architecture: Architecture, index=None) -> Scores:
+    network = network_of(run, weights, architecture, train)
+    return score(network, test, run.tasks, index, run.profile.evaluation.batch_size)
+
+
+def _extreme(scores: Scores, space, architecture: Architecture, tasks: TaskSet) -> dict:
+    return {
+        **scores.summary(),
+        "madds": madds(space, [architecture])[0] / 1e6,
+        "params": params(space, [architecture])[0],
+        "by_task": {name: scores.summary(t) for t, name in enumerate(tasks.names)},
+    }
+
+
+def random_architectures(run: Run, cost: float, count: int) -> list[Architecture]:
+    """Random architectures that cost ``cost`` million multiply-adds, within the evaluation's cost window."""
+    if not count:
+        return []
+    draw = rng(run.seed, "random architectures", f"{cost:.4f}")
+    return sample_near(run.profile.search_space(), cost, run.profile.evaluation.cost_window, count, draw)
+
+
+def spread(run: Run, evaluate) -> dict:
+    """How much architectures of about equal cost differ: standard deviation of test accuracy against its sampling error.
+
+    The cost is the middle of the generator's range; the sampling error is that of one accuracy, sqrt(p (1-p) / n).
+    """
+    count = run.profile.evaluation.spread_architectures
+    if count < 2:
+        return {}
+    middle = sum(run.profile.generator.budget) / 2
+    architectures = random_architectures(run, middle, count)
+    scored = [evaluate(a) for a in _bar(run, architectures, "spread")]
+    accuracy = torch.tensor([s.accuracy() for s in scored], dtype=torch.float64)
+    n, p = len(scored[0].correct), accuracy.mean().item()
+    by_task = torch.tensor([[s.accuracy(t) for t in range(len(run.tasks))] for s in scored], dtype=torch.float64)
+    return {
+        "madds": middle,
+        "accuracy": accuracy.tolist(),
+        "deviation": accuracy.std().item(),
+        "sampling_error": (p * (1 - p) / n) ** 0.5,
+        "n": n,
+        "by_task_deviation": by_task.std(0).tolist(),
+        "architectures": [a.to_dict() for a in architectures],
+    }
+
+
+def _bar(run: Run, items, name: str):
+    return tqdm(items, desc=name, disable=not run.progress, mininterval=1.0)

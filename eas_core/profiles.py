@@ -1,0 +1,227 @@
+"""A profile: every setting of a run, read from one YAML file and validated.
+
+``load("demo")`` reads ``eas_core/profiles/demo.yaml``; a path to a YAML file works too. ``overrides`` are strings such
+as ``supernet.batch_size=64``. An unknown profile, key or impossible value raises :class:`ProfileError` in one line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eas_core.errors import ProfileError
+from eas_core.space import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
+
+FOLDER = Path(__file__).parent / "profiles"
+
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Positive = Annotated[float, Field(gt=0, lt=1e9)]
+NotNegative = Annotated[float, Field(ge=0, lt=1e9)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(Settings):
+    source: Literal["shapes10", "tiny-imagenet", "imagenet"]
+    path: str | None = None  # zip or folder of photographs
+    seed: int = 0  # of drawing images and of the train/valid split; apart from the run's seed, so seeds share test images
+    train_per_class: Count
+    valid_per_class: Count
+    test_per_class: Count
+    augment: Literal["shift", "crop"]  # small translations, or random resized crops with mirroring
+    shift: Annotated[int, Field(ge=0, le=32)] = 2  # pixels
+    min_area: Annotated[float, Field(gt=0, le=1)] = 0.35  # smallest crop, as a share of the image
+
+
+class Space(Settings):
+    num_classes: Count
+    resolution: Annotated[int, Field(ge=8, le=1024)]
+    stem_width: Count = 16
+    stem_stride: Literal[1, 2] = 2
+    first_width: Count = 16
+    widths: tuple[Count, Count, Count, Count, Count] = (24, 40, 80, 112, 160)
+    strides: tuple[Literal[1, 2], Literal[1, 2], Literal[1, 2], Literal[1, 2], Literal[1, 2]] = (2, 2, 2, 1, 2)
+    hswish: tuple[bool, bool, bool, bool, bool] = (False, False, True, True, True)
+    squeeze_excite: tuple[bool, bool, bool, bool, bool] = (False, True, False, True, True)
+    final_width: Count = 960
+    head_width: Count = 1280
+
+
+class Optimizer(Settings):
+    kind: Literal["sgd", "adamw", "adam"]
+    lr: Positive
+    weight_decay: NotNegative = 0.0
+    momentum: Fraction = 0.9  # SGD only
+
+
+class Teacher(Settings):
+    epochs: Positive
+    batch_size: Count
+    optimizer: Optimizer
+    warmup: Fraction = 0.0  # share of the steps in which the learning rate rises linearly
+    label_smoothing: Fraction = 0.0
+
+
+class Stage(Settings):
+    """One stage of progressive shrinking: what may be sampled, for how long, at which peak learning rate."""
+
+    name: str
+    depths: tuple[Literal[DEPTHS], ...]
+    expansions: tuple[Literal[EXPANSIONS], ...]
+    kernels: tuple[Literal[KERNELS], ...]
+    epochs: Positive
+    lr: Positive
+
+
+class TaskDropout(Settings):
+    q: Fraction  # drop rate of Eq. (A)-(B)
+    reading: Literal["exclude", "zero"] = "exclude"
+
+
+class Supernet(Settings):
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    batch_size: Count
+    optimizer: Optimizer  # its lr is replaced by each stage's
+    warmup: Fraction = 0.0
+    subnets_per_step: Count = 1
+    distillation: NotNegative = 1.0  # weight of the teacher's soft labels beside the cross-entropy
+    task_dropout: TaskDropout
+
+
+class Calibration(Settings):
+    images: Count
+    batch_size: Count
+
+
+class Generator(Settings):
+    steps: Count
+    optimizer: Optimizer
+    budget: tuple[Positive, Positive]  # B_L and B_H, millions of multiply-adds
+    anchors: Annotated[int, Field(ge=2, le=1000)] = 10  # K
+    embedding: Count = 32
+    hidden: Count = 64
+    tau: Positive = 1.0
+    lam: Positive  # lambda of Eq. (D), for the cost in millions
+    scenarios_per_step: Count = 1
+    cost_scenarios: Annotated[int, Field(ge=0, le=100000)] = 0  # extra scenarios a step that enter L_C only
+    task_images: Count  # images of the task, a scenario and step
+    context_images: Annotated[int, Field(ge=0, le=100000)] = 0  # images of all tasks beside them, for batch statistics
+    aim: Annotated[float, Field(gt=0, le=1)] = 1.0  # train towards aim * B, so that most samples stay within B
+
+
+class Specialize(Settings):
+    samples: Count  # architectures drawn a scenario in one go
+    candidates: Count  # the most probable feasible ones, compared on the validation split
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05  # how far below its budget a candidate may cost
+    budgets: tuple[Positive, ...] = Field(min_length=1)  # levels of the results table, millions of multiply-adds
+
+
+class Evaluation(Settings):
+    batch_size: Count
+    random_architectures: Annotated[int, Field(ge=0, le=1000)]  # of equal cost, at each budget level
+    spread_architectures: Annotated[int, Field(ge=0, le=1000)]  # of about equal cost, to measure how much they differ
+    cost_window: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
+
+
+class Profile(Settings):
+    name: str
+    data: Data
+    space: Space
+    teacher: Teacher
+    supernet: Supernet
+    calibration: Calibration
+    generator: Generator
+    specialize: Specialize
+    evaluation: Evaluation
+
+    def search_space(self) -> SearchSpace:
+        return SearchSpace(**self.space.model_dump())
+
+    def dump(self, *sections: str) -> dict:
+        """Plain JSON-able settings of the named sections, the input of stage keys and records."""
+        return {name: getattr(self, name).model_dump(mode="json") for name in sections}
+
+
+def names() -> list[str]:
+    """The profiles that ship with the kit."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
+    """Read and validate a profile by name or path, with ``section.key=value`` overrides applied."""
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise ProfileError(f"profile: {name!r} is not one of {', '.join(names())}, nor a .yaml file")
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ProfileError(f"profile: {path} is not YAML ({' '.join(str(error).split()):.160})") from None
+    if not isinstance(raw, dict):
+        raise ProfileError(f"profile: {path} must hold sections, found {type(raw).__name__}")
+    for override in overrides:
+        _apply(raw, override)
+    try:
+        profile = Profile(**raw)
+    except (ValidationError, TypeError) as error:
+        raise ProfileError(f"profile {name}: {_one_line(error)}") from None
+    _check(profile, name)
+    return profile
+
+
+def _apply(raw: dict, override: str) -> None:
+    target, separator, text = override.partition("=")
+    *sections, last = target.strip().split(".")
+    if not separator or not last:
+        raise ProfileError(f"override: {override!r} must look like section.key=value")
+    for section in sections:
+        raw = raw.get(section) if isinstance(raw, dict) else None
+        if isinstance(raw, list):
+            raise ProfileError(f"override: {target} points into a list; give the whole list instead")
+        if not isinstance(raw, dict):
+            raise ProfileError(f"override: {override!r}: there is no section {section!r}")
+    try:
+        raw[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ProfileError(f"override: {override!r}: the value is not YAML") from None
+
+
+def _one_line(error: ValidationError | TypeError) -> str:
+    if isinstance(error, TypeError):
+        return str(error)
+    first = error.errors()[0]
+    field = ".".join(map(str, first["loc"]))
+    message = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key; allowed: {', '.join(_allowed(first['loc']))}"
+    value = "" if first["type"] in ("missing", "extra_forbidden") else f" = {first['input']!r:.60}"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{field}{value}: {message}{more}"
+
+
+def _allowed(location: tuple) -> list[str]:
+    model = Profile
+    for part in location[:-1]:
+        if isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            model = annotation if isinstance(annotation, type) else annotation.__args__[0]
+    return list(model.model_fields)
+
+
+def _check(profile: Profile, name: str) -> None:
+    """What one field cannot know about another."""
+    from eas_core.cost import budget_range
+
+    low, high = budget_range(profile.search_space())
+    b_low, b_high = profile.generator.budget
+    span = f"the space spans {low:.2f}-{high:.2f} M multiply-adds"
+    if not low <= b_low < b_high <= high:
+        raise ProfileError(f"profile {name}: generator.budget = [{b_low:g}, {b_high:g}]: {span}")
+    for budget in profile.specialize.budgets:
+        if not b_low <= budget <= b_high:
+            raise ProfileError(f"profile {name}: specialize.budgets: {budget:g} is not in [{b_low:g}, {b_high:g}]")

@@ -1,0 +1,229 @@
+"""The search space: what an architecture is, and every form in which the kit writes one down.
+
+A network of the once-for-all MobileNetV3 space has five units of up to four inverted residual blocks. Three things are
+searched: the depth of each unit, and the expansion ratio and depthwise kernel size of each block (section 4 of the
+paper). The choices are the same for every profile; a :class:`SearchSpace` fixes what is not searched.
+
+The same architecture appears as
+
+- an :class:`Architecture`, a hashable value that cannot be invalid;
+- 90 binary *gates* (Eq. (G)), laid out as 45 nested pairs: 20 kernel pairs ("at least 5", "at least 7"), 20 width pairs
+  ("at least 4", "at least 6") and 5 depth pairs ("at least 3", "at least 4");
+- a 135-number *one-hot* encoding, used for cosine similarity and accuracy predictors.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from eas_core.errors import SpaceError
+
+UNITS = 5
+BLOCKS_PER_UNIT = 4
+BLOCKS = UNITS * BLOCKS_PER_UNIT
+DEPTHS = (2, 3, 4)
+EXPANSIONS = (3, 4, 6)
+KERNELS = (3, 5, 7)
+
+PAIRS = 2 * BLOCKS + UNITS  # nested pairs of gates: kernels, widths, depths
+GATES = 2 * PAIRS
+KERNEL_PAIRS = slice(0, BLOCKS)
+WIDTH_PAIRS = slice(BLOCKS, 2 * BLOCKS)
+DEPTH_PAIRS = slice(2 * BLOCKS, PAIRS)
+
+
+def make_divisible(value: float, divisor: int = 8) -> int:
+    """Round a channel count to the nearest multiple of ``divisor``, never more than 10 % down (MobileNet's rule)."""
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """The parts of the network that are not searched: resolution, widths, strides, activations, head.
+
+    Defaults are MobileNetV3-large as once-for-all uses it at 224 x 224. Widths are output channels of each unit.
+    """
+
+    num_classes: int
+    resolution: int = 224
+    stem_width: int = 16
+    stem_stride: int = 2
+    first_width: int = 16
+    widths: tuple[int, ...] = (24, 40, 80, 112, 160)
+    strides: tuple[int, ...] = (2, 2, 2, 1, 2)
+    hswish: tuple[bool, ...] = (False, False, True, True, True)
+    squeeze_excite: tuple[bool, ...] = (False, True, False, True, True)
+    final_width: int = 960
+    head_width: int = 1280
+
+    def __post_init__(self):
+        for field in ("widths", "strides", "hswish", "squeeze_excite"):
+            value = tuple(getattr(self, field))
+            if len(value) != UNITS:
+                raise SpaceError(f"space.{field}: {len(value)} entries given, {UNITS} needed (one a unit)")
+            object.__setattr__(self, field, value)
+        for field in ("num_classes", "resolution", "stem_width", "first_width", "final_width", "head_width"):
+            if getattr(self, field) < 1:
+                raise SpaceError(f"space.{field}: {getattr(self, field)} is not a positive number")
+        if self.stem_stride not in (1, 2) or any(stride not in (1, 2) for stride in self.strides):
+            raise SpaceError(f"space.strides: {self.stem_stride}, {self.strides}: every stride must be 1 or 2")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One architecture: ``depth`` of 5 units, ``expand`` and ``kernel`` of 20 blocks (four a unit, in order).
+
+    Blocks beyond their unit's depth do not exist in the network, so their entries are set to the smallest choice:
+    equal networks are equal values. Anything outside the choices raises :class:`SpaceError`.
+    """
+
+    depth: tuple[int, ...]
+    expand: tuple[int, ...]
+    kernel: tuple[int, ...]
+
+    def __post_init__(self):
+        for field, length, choices in (
+            ("depth", UNITS, DEPTHS),
+            ("expand", BLOCKS, EXPANSIONS),
+            ("kernel", BLOCKS, KERNELS),
+        ):
+            value = getattr(self, field)
+            if not isinstance(value, (list, tuple)) or len(value) != length:
+                raise SpaceError(f"architecture.{field}: {value!r} must be a list of {length} integers")
+            for entry in value:
+                if isinstance(entry, bool) or entry not in choices:
+                    raise SpaceError(f"architecture.{field}: {entry!r} is not one of {', '.join(map(str, choices))}")
+            object.__setattr__(self, field, tuple(int(entry) for entry in value))
+        for field, smallest in (("expand", EXPANSIONS[0]), ("kernel", KERNELS[0])):
+            value = getattr(self, field)
+            object.__setattr__(self, field, tuple(v if self.active(b) else smallest for b, v in enumerate(value)))
+
+    def active(self, block: int) -> bool:
+        """Whether block 0..19 is part of the network, given the depth of its unit."""
+        return block % BLOCKS_PER_UNIT < self.depth[block // BLOCKS_PER_UNIT]
+
+    def to_dict(self) -> dict[str, list[int]]:
+        """The JSON form: ``{"depth": [5], "expand": [20], "kernel": [20]}``."""
+        return {"depth": list(self.depth), "expand": list(self.expand), "kernel": list(self.kernel)}
+
+    @staticmethod
+    def from_dict(data: dict) -> Architecture:
+        """Read the JSON form; an unknown or missing key is an error."""
+        if not isinstance(data, dict) or set(data) != {"depth", "expand", "kernel"}:
+            found = ", ".join(map(str, data)) if isinstance(data, dict) else repr(data)
+            raise SpaceError(f"architecture: needs exactly the keys depth, expand, kernel; found {found:.80}")
+        return Architecture(data["depth"], data["expand"], data["kernel"])
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict())
+
+    @staticmethod
+    def from_json(text: str) -> Architecture:
+        try:
+            return Architecture.from_dict(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise SpaceError(f"architecture: not JSON ({error})") from None
+
+
+def uniform(depth: int, expand: int, kernel: int) -> Architecture:
+    """The architecture with one depth, one expansion ratio and one kernel size throughout."""
+    return Architecture((depth,) * UNITS, (expand,) * BLOCKS, (kernel,) * BLOCKS)
+
+
+SMALLEST = uniform(DEPTHS[0], EXPANSIONS[0], KERNELS[0])
+LARGEST = uniform(DEPTHS[-1], EXPANSIONS[-1], KERNELS[-1])
+
+
+def space_size() -> int:
+    """Number of distinct architectures: per unit, 9 block types to the power of each depth; about 2.2e19 in all."""
+    block_types = len(EXPANSIONS) * len(KERNELS)
+    return sum(block_types**depth for depth in DEPTHS) ** UNITS
+
+
+def _pick(choices, generator: torch.Generator, count: int) -> list[int]:
+    return [choices[i] for i in torch.randint(len(choices), (count,), generator=generator)]
+
+
+def sample(
+    generator: torch.Generator,
+    depths: tuple[int, ...] = DEPTHS,
+    expansions: tuple[int, ...] = EXPANSIONS,
+    kernels: tuple[int, ...] = KERNELS,
+) -> Architecture:
+    """Draw every depth, expansion ratio and kernel size uniformly from the choices given (once-for-all's sampling)."""
+    return Architecture(
+        _pick(depths, generator, UNITS), _pick(expansions, generator, BLOCKS), _pick(kernels, generator, BLOCKS)
+    )
+
+
+def mutate(architecture: Architecture, probability: float, generator: torch.Generator) -> Architecture:
+    """Redraw each unit's depth and each block's ratio and kernel with the given probability (once-for-all's mutation)."""
+    fresh = sample(generator)
+    keep = (torch.rand(UNITS + BLOCKS, generator=generator) >= probability).tolist()
+
+    def mix(old, new, kept):
+        return [o if k else n for o, n, k in zip(old, new, kept, strict=True)]
+
+    return Architecture(
+        mix(architecture.depth, fresh.depth, keep[:UNITS]),
+        mix(architecture.expand, fresh.expand, keep[UNITS:]),
+        mix(architecture.kernel, fresh.kernel, keep[UNITS:]),
+    )
+
+
+# ---------------------------------------------------------------- gates
+
+
+def to_gates(architectures: list[Architecture]) -> Tensor:
+    """Architectures as gates, shape (n, 90), values 0 or 1, nested (the second of a pair only with the first)."""
+    kernel = torch.tensor([a.kernel for a in architectures])
+    expand = torch.tensor([a.expand for a in architectures])
+    depth = torch.tensor([a.depth for a in architectures])
+    pairs = [
+        torch.stack([values >= choices[1], values >= choices[2]], dim=-1)
+        for values, choices in ((kernel, KERNELS), (expand, EXPANSIONS), (depth, DEPTHS))
+    ]
+    return torch.cat(pairs, dim=1).flatten(1).float()  # (n, 45, 2) -> (n, 90)
+
+
+def nest(gates: Tensor) -> Tensor:
+    """Make gates nested: (..., 90) -> (..., 45, 2) where the second of each pair is multiplied by the first.
+
+    7 implies 5 for kernels, 6 implies 4 for expansion ratios, 4 implies 3 for depths. Differentiable in the gates.
+    """
+    first, second = gates.unflatten(-1, (PAIRS, 2)).unbind(-1)
+    return torch.stack([first, first * second], dim=-1)
+
+
+def from_gates(gates: Tensor) -> list[Architecture]:
+    """The architectures that binary gates (n, 90) encode."""
+    if gates.ndim != 2 or gates.shape[1] != GATES:
+        raise SpaceError(f"gates: shape {tuple(gates.shape)}, (n, {GATES}) needed")
+    index = nest(gates).round().long().sum(-1)  # (n, 45), 0..2
+    rows = index.tolist()
+    return [
+        Architecture(
+            [DEPTHS[i] for i in row[DEPTH_PAIRS]],
+            [EXPANSIONS[i] for i in row[WIDTH_PAIRS]],
+            [KERNELS[i] for i in row[KERNEL_PAIRS]],
+        )
+        for row in rows
+    ]
+
+
+def one_hot(architectures: list[Architecture]) -> Tensor:
+    """One-hot encoding, shape (n, 135): kernel and expansion of 20 blocks (3 + 3 each), depth of 5 units (3 each).
+
+    Blocks that do not exist are all zeros, as in once-for-all's predictor, so similarity counts only real blocks.
+    """
+    index = to_gates(architectures).unflatten(1, (PAIRS, 2)).sum(-1).long()
+    code = torch.nn.functional.one_hot(index, 3).float()  # (n, 45, 3)
+    active = torch.tensor([[a.active(b) for b in range(BLOCKS)] for a in architectures]).float()[..., None]
+    code[:, KERNEL_PAIRS] *= active
+    code[:, WIDTH_PAIRS] *= active
+    return code.flatten(1)

@@ -1,0 +1,95 @@
+"""Algorithm 1: training the architecture generator on the validation split, with the supernet frozen.
+
+The algorithm as printed takes one task and one budget a step: ``scenarios_per_step: 1``, ``cost_scenarios: 0``. The
+profiles use several, and extra scenarios that enter the cost term only (they need no images), which trains far faster.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from eas_core import profiles
+from eas_core.cost import madds_millions
+from eas_core.data import Split, normalise, rng
+from eas_core.generator import ArchitectureGenerator, sample_gates
+from eas_core.supernet import Supernet
+from eas_core.tasks import TaskSet, own_task_logits
+from eas_core.training import make_optimizer, train
+
+
+def cost_loss(cost: Tensor, budget: Tensor) -> Tensor:
+    """Eq. (C): (R(alpha) - B)^2, averaged over scenarios; both in millions of multiply-adds."""
+    return ((cost - budget) ** 2).mean()
+
+
+def joint_loss(validation_loss: Tensor, cost: Tensor, budget: Tensor, lam: float) -> Tensor:
+    """Eq. (D): L_val + lambda * L_C."""
+    return validation_loss + lam * cost_loss(cost, budget)
+
+
+def draw_scenarios(
+    count: int, tasks: int, budget: tuple[float, float], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Lines 3 and 5 of Algorithm 1: ``count`` task numbers and budgets ~ U(B_L, B_H); tasks without repeats if they suffice."""
+    rounds = -(-count // tasks)
+    task = torch.cat([torch.randperm(tasks, generator=generator) for _ in range(rounds)])[:count]
+    return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=generator)
+
+
+def train_generator(
+    generator: ArchitectureGenerator,
+    supernet: Supernet,
+    split: Split,
+    tasks: TaskSet,
+    profile: profiles.Profile,
+    seed: int,
+    folder: Path,
+    **loop,
+) -> tuple[list[dict], float]:
+    """Train the generator in place; returns (training curve, seconds).
+
+    The supernet runs with batch statistics (running statistics fit no sub-network) and is not changed. Its batch holds
+    images of the scenario's task, and ``context_images`` of all tasks so that the statistics resemble those that
+    calibration will use; only the task's images enter the loss, only the task's classes compete.
+    """
+    settings = profile.generator
+    optimizer = make_optimizer(generator, settings.optimizer)
+    supernet.requires_grad_(False).train()
+    generator.train()
+    device = split.labels.device
+    pools = [split.of_task(tasks, t) for t in range(len(tasks))]
+
+    def validation_loss(gates: Tensor, task: int, draw: torch.Generator) -> Tensor:
+        pool = pools[task]
+        own = pool[torch.randperm(len(pool), generator=draw)[: settings.task_images].to(device)]
+        context = torch.randint(len(split), (settings.context_images,), generator=draw).to(device)
+        images = normalise(split.images[torch.cat([own, context])])
+        logits = supernet(images, gates)[: len(own)]
+        labels = split.labels[own]
+        return F.cross_entropy(own_task_logits(logits, labels, tasks), labels)
+
+    def step(index: int) -> dict[str, float]:
+        draw = rng(seed, "generator", index)
+        count = settings.scenarios_per_step
+        task, budget = draw_scenarios(count + settings.cost_scenarios, len(tasks), settings.budget, draw)
+        z = generator(task.to(device), budget.to(device))
+        gates = sample_gates(z, settings.tau, draw)
+        losses = [validation_loss(gates[i], int(task[i]), draw) for i in range(count)]
+        cost = madds_millions(supernet.space, gates)
+        target = settings.aim * budget.to(device)
+        loss = joint_loss(torch.stack(losses).mean(), cost, target, settings.lam)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        error = ((cost.detach() - target).abs() / target).mean().item()
+        return {"validation loss": float(sum(x.item() for x in losses) / count), "cost error": error}
+
+    images_per_step = settings.scenarios_per_step * (settings.task_images + settings.context_images)
+    modules = {"generator": generator}
+    return train(
+        "generator", folder, settings.steps, modules, optimizer, step, images_per_step=images_per_step, **loop
+    )

@@ -1,0 +1,126 @@
+"""Teacher, then supernet: progressive shrinking with distillation and task dropout (section 3.1, once-for-all section 3).
+
+The teacher is the largest sub-network trained alone, without task dropout (section 6.2). The supernet starts from its
+weights; kernel size, then depth, then width become elastic, stage by stage. Stages are data: see ``supernet.stages`` of
+a profile.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from eas_core import profiles
+from eas_core.data import Split, augment, epoch_order, rng
+from eas_core.space import EXPANSIONS, LARGEST, sample
+from eas_core.supernet import Supernet
+from eas_core.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
+from eas_core.training import cosine, make_optimizer, set_lr, train
+
+
+def batch(split: Split, step: int, batch_size: int, settings: profiles.Data, seed: int, name: str) -> tuple[Tensor, Tensor]:
+    """The augmented training batch of one step: images (batch, 3, r, r) and labels; the last partial batch is dropped."""
+    batch_size = min(batch_size, len(split))
+    epoch, position = divmod(step, len(split) // batch_size)
+    order = epoch_order(len(split), epoch, seed, name)
+    index = order[position * batch_size : (position + 1) * batch_size].to(split.labels.device)
+    return augment(split.images[index], settings, rng(seed, name, "augment", step)), split.labels[index]
+
+
+def steps_of(epochs: float, split: Split, batch_size: int) -> int:
+    return max(1, round(epochs * (len(split) // min(batch_size, len(split)))))
+
+
+def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> float:
+    return (own_task_logits(logits, labels, tasks).argmax(1) == labels).float().mean().item()
+
+
+def train_teacher(
+    network: Supernet, split: Split, profile: profiles.Profile, seed: int, folder: Path, **loop
+) -> tuple[list[dict], float]:
+    """Train the largest sub-network in place; returns (training curve, seconds)."""
+    settings, tasks = profile.teacher, loop.pop("tasks")
+    optimizer = make_optimizer(network, settings.optimizer)
+    steps = steps_of(settings.epochs, split, settings.batch_size)
+    network.train()
+
+    def step(index: int) -> dict[str, float]:
+        images, labels = batch(split, index, settings.batch_size, profile.data, seed, "teacher")
+        set_lr(optimizer, cosine(index, steps, settings.optimizer.lr, settings.warmup))
+        logits = network(images, LARGEST)
+        loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return {"loss": loss.item(), "task accuracy": _accuracy(logits.detach(), labels, tasks)}
+
+    return train(
+        "teacher", folder, steps, {"network": network}, optimizer, step, images_per_step=settings.batch_size, **loop
+    )
+
+
+def distillation_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """Cross-entropy against the teacher's soft labels (temperature 1), averaged over the batch."""
+    return -(teacher_logits.softmax(1) * logits.log_softmax(1)).sum(1).mean()
+
+
+def train_supernet(
+    network: Supernet, teacher: Supernet | None, split: Split, profile: profiles.Profile, seed: int, folder: Path, **loop
+) -> tuple[list[dict], float]:
+    """Progressive shrinking in place, all stages in order; returns (training curve, seconds).
+
+    Each step averages the loss of ``subnets_per_step`` random sub-networks of the stage. Task dropout draws one mask
+    a batch (Eq. (A)-(B), a Bernoulli draw an image and task) that the teacher's logits get too.
+    """
+    settings, tasks = profile.supernet, loop.pop("tasks")
+    optimizer = make_optimizer(network, settings.optimizer)
+    lengths = [steps_of(stage.epochs, split, settings.batch_size) for stage in settings.stages]
+    network.train()
+    if teacher is not None:
+        teacher.eval().requires_grad_(False)
+
+    def step(index: int) -> dict[str, float]:
+        number, local = 0, index
+        while local >= lengths[number]:
+            local -= lengths[number]
+            number += 1
+        stage = settings.stages[number]
+        if local == 0 and _width_becomes_elastic(settings.stages, number):
+            network.sort_channels()  # once-for-all: channels by importance before width becomes elastic
+            optimizer.state.clear()  # the optimiser's moments belong to the old order
+        set_lr(optimizer, cosine(local, lengths[number], stage.lr, settings.warmup))
+        images, labels = batch(split, index, settings.batch_size, profile.data, seed, "supernet")
+        draw = rng(seed, "supernet", "draw", index)
+        mask = task_dropout_mask(labels, tasks, settings.task_dropout.q, draw)
+        soft = None
+        if teacher is not None and settings.distillation > 0:
+            with torch.no_grad():
+                soft = apply_mask(teacher(images, LARGEST), mask, settings.task_dropout.reading)
+        optimizer.zero_grad()
+        total = accuracy = 0.0
+        for _ in range(settings.subnets_per_step):
+            architecture = sample(draw, stage.depths, stage.expansions, stage.kernels)
+            raw = network(images, architecture)
+            logits = apply_mask(raw, mask, settings.task_dropout.reading)
+            loss = F.cross_entropy(logits, labels)
+            if soft is not None:
+                loss = loss + settings.distillation * distillation_loss(logits, soft)
+            (loss / settings.subnets_per_step).backward()
+            total += loss.item() / settings.subnets_per_step
+            accuracy += _accuracy(raw.detach(), labels, tasks) / settings.subnets_per_step
+        optimizer.step()
+        return {"loss": total, "task accuracy": accuracy}
+
+    images_per_step = settings.batch_size * settings.subnets_per_step
+    return train(
+        "supernet", folder, sum(lengths), {"network": network}, optimizer, step, images_per_step=images_per_step, **loop
+    )
+
+
+def _width_becomes_elastic(stages: tuple[profiles.Stage, ...], number: int) -> bool:
+    """True for the first stage that samples any expansion ratio below the largest."""
+    elastic = [any(ratio < EXPANSIONS[-1] for ratio in stage.expansions) for stage in stages]
+    return elastic[number] and not any(elastic[:number])
