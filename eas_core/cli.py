@@ -129,7 +129,7 @@ def _cost(options) -> None:
     try:
         text = sys.stdin.read() if options.archs == "-" else Path(options.archs).read_text()
         listed = json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SpaceError(f"--archs: {options.archs} cannot be read as JSON ({error})") from None
     if not isinstance(listed, list):
         raise SpaceError(f"--archs: a list of architectures is needed, found {type(listed).__name__}")

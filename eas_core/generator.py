@@ -39,7 +39,7 @@ class ArchitectureGenerator(nn.Module):
 
     def embed_budget(self, budget: Tensor) -> Tensor:
         """Budgets (m,) in millions to embeddings (m, e): exact at the K anchors, linear in between."""
-        outside = (budget < self.low - 1e-6) | (budget > self.high + 1e-6)
+        outside = ~((budget >= self.low - 1e-6) & (budget <= self.high + 1e-6))  # so that NaN is outside too
         if outside.any():
             value = budget[outside][0].item()
             raise SpaceError(f"budget: {value:g} M is outside [{self.low:g}, {self.high:g}] M multiply-adds")

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from eas_core import data, profiles, records
@@ -59,19 +60,25 @@ class Run:
     def settings(self, stage: str) -> dict:
         """Every setting that the stage's artefact depends on."""
         upto = list(SECTIONS)[: list(SECTIONS).index(stage) + 1]
-        return {"seed": self.seed, **self.profile.dump(*(s for name in upto for s in SECTIONS[name]))}
+        settings = {"seed": self.seed, **self.profile.dump(*(s for name in upto for s in SECTIONS[name]))}
+        settings["data"]["path"] = None  # where photographs lie changes no result
+        return settings
 
-    def folder(self, stage: str) -> Path:
+    def key(self, stage: str) -> str:
+        """Identifies a stage's settings."""
         settings = self.settings(stage)
         settings["data"] = {k: v for k, v in settings["data"].items() if k != "path"}  # where photographs lie is no setting
-        return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{records.key(settings)}"
+        return records.key(settings)
+
+    def folder(self, stage: str) -> Path:
+        return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{self.key(stage)}"
 
     def loop(self, stage: str) -> dict:
         return {
             "folder": self.folder(stage),
             "deadline": self.deadline,
             "progress": self.progress,
-            "settings_key": records.key(self.settings(stage)),
+            "settings_key": self.key(stage),
         }
 
     def splits(self, *names: str) -> list[Split]:
@@ -96,6 +103,10 @@ def make_run(
     """A run from plain values, as notebooks and the command line give them."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EASError(f"device: {device!r} cannot be used here ({str(error).splitlines()[0]:.80})") from None
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
     return Run(profiles.load(profile, overrides), int(seed), Path(root), device, deadline, progress)
 
@@ -256,7 +267,7 @@ def results(run: Run) -> dict:
     """The record of the final evaluation on the test split.
 
     Per budget and task: EAS's accuracy with its interval. Per budget: random architectures of equal cost on the same
-    images and the paired difference. Also the largest and smallest network, and how much random architectures of about
+    images and the paired difference, also after letting the validation split choose among them. Also the largest and smallest network, and how much random architectures of about
     equal cost differ among each other.
     """
     path = run.folder("results") / "record.json"
@@ -265,47 +276,47 @@ def results(run: Run) -> dict:
     chosen = specialized(run)["result"]["rows"]
     started = time.monotonic()
     weights, _ = supernet(run)
-    train, test = run.splits("train", "test")
+    train, valid, test = run.splits("train", "valid", "test")
     tasks, space, settings = run.tasks, run.profile.search_space(), run.profile.evaluation
-    evaluate = partial(_test, run, weights, train, test)
+    build = partial(network_of, run, weights, train=train)
+    evaluate = partial(score, split=test, tasks=tasks, batch_size=settings.batch_size)
 
+    budgets = run.profile.specialize.budgets
+    middle = budgets[len(budgets) // 2]  # where more random architectures show how much equal cost leaves open
     rows, comparisons = [], []
-    for budget in _bar(run, run.profile.specialize.budgets, "evaluate"):
+    for budget in _bar(run, budgets, "evaluate"):
         level = [row for row in chosen if row["budget"] == budget]
         ours = torch.zeros(len(test), dtype=torch.bool)
         for row in level:
             task = tasks.index(row["task"])
             index = test.of_task(tasks, task)
-            scores = evaluate(Architecture.from_dict(row["architecture"]), index)
+            scores = evaluate(build(Architecture.from_dict(row["architecture"])), index=index)
             ours[index.cpu()] = scores.correct
             rows.append({**row, **scores.summary()})
         cost = sum(row["madds"] for row in level) / len(level)
-        rivals = random_architectures(run, cost, settings.random_architectures)
-        scored = [evaluate(architecture) for architecture in rivals]
-        comparisons.append(
-            {
-                "budget": budget,
-                "madds": cost,
-                "accuracy": ours.float().mean().item(),
-                "random_madds": madds(space, rivals),
-                "random_accuracy": [s.accuracy() for s in scored],
-                "random_by_task": [[s.accuracy(t) for t in range(len(tasks))] for s in scored],
-                **(paired_difference(ours, torch.stack([s.correct for s in scored])) if scored else {}),
-            }
-        )
+        count = settings.random_architectures
+        extra = max(0, settings.spread_architectures - count) if budget == middle else 0
+        rivals = random_architectures(run, cost, count + extra)
+        scored, validated = [], []
+        for number, architecture in enumerate(_bar(run, rivals, f"random at {cost:.2f} M")):
+            network = build(architecture)
+            scored.append(evaluate(network))
+            if number < run.profile.specialize.candidates:
+                validated.append(score(network, valid, tasks, batch_size=settings.batch_size))
+        if budget == middle:
+            spread = _spread(scored, madds(space, rivals), tasks)
+        comparison = _comparison(budget, cost, ours, scored[:count], madds(space, rivals[:count]), tasks)
+        if validated:
+            comparison["picked"] = _picked(ours, scored, validated, tasks)
+        comparisons.append(comparison)
     extremes = {
-        name: _extreme(evaluate(architecture), space, architecture, tasks)
+        name: _extreme(evaluate(build(architecture)), space, architecture, tasks)
         for name, architecture in (("smallest", SMALLEST), ("largest", LARGEST))
     }
-    result = {"rows": rows, "comparisons": comparisons, **extremes, "spread": spread(run, evaluate)}
+    result = {"rows": rows, "comparisons": comparisons, **extremes, "spread": spread}
     result["test_digest"] = test.digest
     seconds = time.monotonic() - started
     return records.write_record(path, "results", run.settings("results"), result, seconds, run.device)
-
-
-def _test(run: Run, weights: Supernet, train: Split, test: Split, architecture: Architecture, index=None) -> Scores:
-    network = network_of(run, weights, architecture, train)
-    return score(network, test, run.tasks, index, run.profile.evaluation.batch_size)
 
 
 def _extreme(scores: Scores, space, architecture: Architecture, tasks: TaskSet) -> dict:
@@ -325,28 +336,50 @@ def random_architectures(run: Run, cost: float, count: int) -> list[Architecture
     return sample_near(run.profile.search_space(), cost, run.profile.evaluation.cost_window, count, draw)
 
 
-def spread(run: Run, evaluate) -> dict:
-    """How much architectures of about equal cost differ: standard deviation of test accuracy against its sampling error.
-
-    The cost is the middle of the generator's range; the sampling error is that of one accuracy, sqrt(p (1-p) / n).
-    """
-    count = run.profile.evaluation.spread_architectures
-    if count < 2:
-        return {}
-    middle = sum(run.profile.generator.budget) / 2
-    architectures = random_architectures(run, middle, count)
-    scored = [evaluate(a) for a in _bar(run, architectures, "spread")]
-    accuracy = torch.tensor([s.accuracy() for s in scored], dtype=torch.float64)
-    n, p = len(scored[0].correct), accuracy.mean().item()
-    by_task = torch.tensor([[s.accuracy(t) for t in range(len(run.tasks))] for s in scored], dtype=torch.float64)
+def _comparison(budget: float, cost: float, ours: Tensor, scored: list[Scores], costs: list[int], tasks: TaskSet) -> dict:
+    """EAS's networks (``ours``: right or wrong on every test image) against random architectures of equal cost."""
+    difference = paired_difference(ours, torch.stack([s.correct for s in scored])) if scored else {}
     return {
-        "madds": middle,
+        "budget": budget,
+        "madds": cost,
+        "accuracy": ours.float().mean().item(),
+        "random_madds": costs,
+        "random_accuracy": [s.accuracy() for s in scored],
+        "random_by_task": [[s.accuracy(t) for t in range(len(tasks))] for s in scored],
+        **difference,
+    }
+
+
+def _picked(ours: Tensor, scored: list[Scores], validated: list[Scores], tasks: TaskSet) -> dict:
+    """The control for EAS's last step: random architectures, but each task gets the one the validation split prefers.
+
+    As many are tried as EAS has candidates. What EAS gains over this is due to the generator, the rest to choosing.
+    """
+    right = torch.zeros_like(ours)
+    for t in range(len(tasks)):
+        best = max(range(len(validated)), key=lambda i: (validated[i].accuracy(t), -validated[i].cross_entropy(t)))
+        own = scored[best].task == t
+        right[own] = scored[best].correct[own]
+    return {**paired_difference(ours, right), "tried": len(validated), "accuracy": right.float().mean().item()}
+
+
+def _spread(scored: list[Scores], costs: list[int], tasks: TaskSet) -> dict:
+    """How much architectures of equal cost differ: standard deviation of test accuracy against its sampling error.
+
+    The sampling error is that of one accuracy, sqrt(p (1-p) / n).
+    """
+    if len(scored) < 2:
+        return {}
+    accuracy = torch.tensor([s.accuracy() for s in scored], dtype=torch.float64)
+    by_task = torch.tensor([[s.accuracy(t) for t in range(len(tasks))] for s in scored], dtype=torch.float64)
+    n, p = len(scored[0].correct), accuracy.mean().item()
+    return {
+        "madds": sum(costs) / len(costs) / 1e6,
         "accuracy": accuracy.tolist(),
         "deviation": accuracy.std().item(),
         "sampling_error": (p * (1 - p) / n) ** 0.5,
         "n": n,
         "by_task_deviation": by_task.std(0).tolist(),
-        "architectures": [a.to_dict() for a in architectures],
     }
 
 

@@ -20,7 +20,7 @@ from eas_core.errors import SpaceError
 from eas_core.evaluate import score
 from eas_core.generator import ArchitectureGenerator, sample_gates
 from eas_core.network import Network
-from eas_core.space import SMALLEST, Architecture, SearchSpace, from_gates, nest, to_gates
+from eas_core.space import GATES, SMALLEST, Architecture, SearchSpace, from_gates, nest, to_gates
 from eas_core.supernet import Supernet
 from eas_core.tasks import TaskSet
 
@@ -92,20 +92,20 @@ def nearest_feasible(z: Tensor, space: SearchSpace, budget: float) -> Architectu
     if budget < low:
         raise SpaceError(f"budget: {budget:g} M is below the smallest architecture's {low:g} M (range {low:g}-{high:g} M)")
     gates = nest((z > 0).float()).flatten()
-    order = z.argsort().tolist()  # least probable gates first
 
-    def cost(candidate: Tensor) -> float:
-        return madds_millions(space, candidate).item()
+    def cost(candidates: Tensor) -> Tensor:
+        return madds_millions(space, candidates)
 
-    for gate in order:
-        if cost(gates) <= budget:
+    rank = z.argsort().argsort()  # 0: the least probable gate
+    fewer = gates * (rank >= torch.arange(GATES + 1)[:, None])  # row i: the i least probable gates switched off
+    gates = fewer[(cost(fewer) <= budget).int().argmax()]
+    while True:
+        raised = gates.repeat(GATES, 1).fill_diagonal_(1.0)  # row i: gate i switched on as well
+        costs = cost(raised)
+        fits = (costs > cost(gates)) & (costs <= budget)
+        if not fits.any():
             break
-        gates[gate] = 0.0
-    for gate in reversed(order):
-        raised = gates.clone()
-        raised[gate] = 1.0
-        if cost(gates) < cost(raised) <= budget:
-            gates = raised
+        gates = raised[z.masked_fill(~fits, -torch.inf).argmax()]
     architecture = from_gates(gates[None])[0]
     return architecture if cost(to_gates([architecture])[0]) <= budget else SMALLEST
 

@@ -14,20 +14,22 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eas_core import profiles
-from eas_core.data import Split, augment, epoch_order, rng
+from eas_core.data import Split, augment, epoch_order, normalise, rng
 from eas_core.space import EXPANSIONS, LARGEST, sample
 from eas_core.supernet import Supernet
 from eas_core.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
 from eas_core.training import cosine, make_optimizer, set_lr, train
 
 
-def batch(split: Split, step: int, batch_size: int, settings: profiles.Data, seed: int, name: str) -> tuple[Tensor, Tensor]:
-    """The augmented training batch of one step: images (batch, 3, r, r) and labels; the last partial batch is dropped."""
+def batch(
+    split: Split, step: int, batch_size: int, settings: profiles.Data, seed: int, name: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The augmented training batch of one step: images (n, 3, r, r), labels, indices. A last partial batch is dropped."""
     batch_size = min(batch_size, len(split))
     epoch, position = divmod(step, len(split) // batch_size)
     order = epoch_order(len(split), epoch, seed, name)
     index = order[position * batch_size : (position + 1) * batch_size].to(split.labels.device)
-    return augment(split.images[index], settings, rng(seed, name, "augment", step)), split.labels[index]
+    return augment(split.images[index], settings, rng(seed, name, "augment", step)), split.labels[index], index
 
 
 def steps_of(epochs: float, split: Split, batch_size: int) -> int:
@@ -48,7 +50,7 @@ def train_teacher(
     network.train()
 
     def step(index: int) -> dict[str, float]:
-        images, labels = batch(split, index, settings.batch_size, profile.data, seed, "teacher")
+        images, labels, _ = batch(split, index, settings.batch_size, profile.data, seed, "teacher")
         set_lr(optimizer, cosine(index, steps, settings.optimizer.lr, settings.warmup))
         logits = network(images, LARGEST)
         loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
@@ -67,6 +69,12 @@ def distillation_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
     return -(teacher_logits.softmax(1) * logits.log_softmax(1)).sum(1).mean()
 
 
+@torch.no_grad()
+def teacher_logits(teacher: Supernet, split: Split, batch_size: int = 512) -> Tensor:
+    """The teacher's logits (n, C) on the images of a split as they are, without augmentation."""
+    return torch.cat([teacher(normalise(images), LARGEST) for images in split.images.split(batch_size)])
+
+
 def train_supernet(
     network: Supernet, teacher: Supernet | None, split: Split, profile: profiles.Profile, seed: int, folder: Path, **loop
 ) -> tuple[list[dict], float]:
@@ -79,8 +87,10 @@ def train_supernet(
     optimizer = make_optimizer(network, settings.optimizer)
     lengths = [steps_of(stage.epochs, split, settings.batch_size) for stage in settings.stages]
     network.train()
-    if teacher is not None:
+    distil = teacher is not None and settings.distillation > 0
+    if distil:
         teacher.eval().requires_grad_(False)
+    cached = teacher_logits(teacher, split) if distil and settings.cached_teacher else None
 
     def step(index: int) -> dict[str, float]:
         number, local = 0, index
@@ -92,13 +102,14 @@ def train_supernet(
             network.sort_channels()  # once-for-all: channels by importance before width becomes elastic
             optimizer.state.clear()  # the optimiser's moments belong to the old order
         set_lr(optimizer, cosine(local, lengths[number], stage.lr, settings.warmup))
-        images, labels = batch(split, index, settings.batch_size, profile.data, seed, "supernet")
+        images, labels, chosen = batch(split, index, settings.batch_size, profile.data, seed, "supernet")
         draw = rng(seed, "supernet", "draw", index)
         mask = task_dropout_mask(labels, tasks, settings.task_dropout.q, draw)
         soft = None
-        if teacher is not None and settings.distillation > 0:
+        if distil:
             with torch.no_grad():
-                soft = apply_mask(teacher(images, LARGEST), mask, settings.task_dropout.reading)
+                soft = cached[chosen] if settings.cached_teacher else teacher(images, LARGEST)
+                soft = apply_mask(soft, mask, settings.task_dropout.reading)
         optimizer.zero_grad()
         total = accuracy = 0.0
         for _ in range(settings.subnets_per_step):

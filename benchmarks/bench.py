@@ -1,0 +1,327 @@
+"""Speed as ratios: against once-for-all's code (the PyPI package ``ofa``), and of parts against their plain versions.
+
+Everything runs in one process with the same threads, on the same architectures, batch and weights. What is compared is
+interleaved, step by step, so that whatever else the machine does hits all alike; ratios are taken within a round, and
+their median and spread are reported. With one thread the clock is the process's CPU time, which is what a step takes on
+an idle core, also where other processes share the machine; with several threads it is the wall's. Prints Markdown
+tables, and writes them and every number to benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from ofa.imagenet_classification.elastic_nn.modules.dynamic_op import DynamicSeparableConv2d
+from ofa.imagenet_classification.elastic_nn.networks import OFAMobileNetV3
+from ofa.utils import profile as ofa_profile
+from torch import Tensor
+
+from eas_core import cost, depthwise, elastic, pipeline, records
+from eas_core.data import rng
+from eas_core.generator import sample_gates
+from eas_core.space import Architecture, SearchSpace, sample
+from eas_core.specialize import propose
+from eas_core.supernet import Supernet, initialise
+from eas_core.train_generator import cost_loss, draw_scenarios
+from eas_core.training import keep_freed_memory
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def clock() -> float:
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
+def plain_depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    """What :func:`eas_core.depthwise.depthwise_conv` does without its own weight gradient."""
+    return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=weight.shape[0])
+
+
+def ratios(slow: list[float], fast: list[float]) -> dict:
+    """Median and 10-90 % spread of slow / fast, paired by position (round and architecture)."""
+    values = sorted(a / b for a, b in zip(slow, fast, strict=True))
+    tenth = len(values) // 10
+    return {"median": statistics.median(values), "low": values[tenth], "high": values[-1 - tenth], "n": len(values)}
+
+
+def median_ms(work, repeats: int) -> float:
+    times = []
+    for _ in range(repeats + 2):  # the first two warm up
+        tick = clock()
+        work()
+        times.append(clock() - tick)
+    return 1e3 * statistics.median(times[2:])
+
+
+# ---------------------------------------------------------------- 1: a training step of random sub-networks
+
+
+def ofa_network(space: SearchSpace, kernel_transformation: bool) -> OFAMobileNetV3:
+    """once-for-all's supernet; without its kernel transformation it computes exactly what ours does."""
+    DynamicSeparableConv2d.KERNEL_TRANSFORM_MODE = 1 if kernel_transformation else None
+    return OFAMobileNetV3(space.num_classes, (0.1, 1e-5), 0.0, None, 1.0, [3, 5, 7], [3, 4, 6], [2, 3, 4])
+
+
+@torch.no_grad()
+def copy_weights(ours: Supernet, theirs: OFAMobileNetV3) -> None:
+    """Both list the same tensors in the same order; some are 1 x 1 convolutions on one side, linear on the other."""
+    for a, b in zip(ours.state_dict().values(), theirs.state_dict().values(), strict=True):
+        b.copy_(a.reshape(b.shape))
+
+
+def activate(network: OFAMobileNetV3, architecture: Architecture) -> None:
+    network.set_active_subnet(ks=list(architecture.kernel), e=list(architecture.expand), d=list(architecture.depth))
+
+
+def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> dict:
+    """Seconds of a whole step (forward, backward, SGD) of each variant, allocator setting, round and architecture."""
+    draw = rng(0, "bench")
+    architectures = [sample(draw) for _ in range(count)]
+    images = torch.randn(batch, 3, space.resolution, space.resolution, generator=draw)
+    last = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(space.num_classes, (batch,), generator=draw)
+
+    ours = Supernet(space)
+    initialise(ours, draw)
+    shipped, same = ofa_network(space, True), ofa_network(space, False)
+    copy_weights(ours, same)
+    same_last = ofa_network(space, False)
+    same_last.load_state_dict(same.state_dict())
+    difference = 0.0
+    with torch.no_grad():
+        for architecture in architectures:
+            activate(same, architecture)
+            a, b = ours.train()(images, architecture), same.train()(images)
+            difference = max(difference, ((a - b).abs().max() / a.abs().max()).item())
+    if difference > 1e-3:
+        raise SystemExit(f"bench: the two networks disagree by {difference:.1e}; the comparison would mean nothing")
+
+    variants = {
+        "ours": (ours, last, elastic.depthwise_conv),
+        "ours without strips": (ours, last, plain_depthwise),
+        "ofa": (same, images, None),
+        "ofa, channels-last": (same_last, last, None),
+        "ofa with kernel transformation": (shipped, images, None),
+    }
+    for network, x, _ in variants.values():
+        network.train()
+        if x is last:
+            network.to(memory_format=torch.channels_last)
+    optimizers = {n: torch.optim.SGD(v[0].parameters(), 0.01, 0.9, nesterov=True) for n, v in variants.items()}
+    strips = elastic.depthwise_conv
+
+    def step(name: str, architecture: Architecture) -> float:
+        network, x, conv = variants[name]
+        elastic.depthwise_conv = conv or strips
+        tick = clock()
+        if conv is None:
+            activate(network, architecture)
+            logits = network(x)
+        else:
+            logits = network(x, architecture)
+        optimizers[name].zero_grad()
+        F.cross_entropy(logits, labels).backward()
+        optimizers[name].step()
+        elastic.depthwise_conv = strips
+        return clock() - tick
+
+    seconds = {}
+    for allocator in ("default", "keep_freed_memory"):
+        if allocator == "keep_freed_memory":
+            keep_freed_memory()  # what eas_core does before it trains; stays for the rest of the process
+        for name in variants:  # warm up
+            for architecture in architectures:
+                step(name, architecture)
+        for number in range(rounds):
+            for architecture in architectures:
+                order = list(variants)
+                for name in order[number % len(order) :] + order[: number % len(order)]:
+                    seconds.setdefault(f"{name} / {allocator}", []).append(step(name, architecture))
+
+    def versus(slow: str, fast: str) -> dict:
+        return {"slow": slow, "fast": fast, **ratios(seconds[slow], seconds[fast])}
+
+    kept = "ours / keep_freed_memory"
+    return {
+        "settings": {"resolution": space.resolution, "batch": batch, "architectures": count, "rounds": rounds},
+        "largest relative difference of the logits": difference,
+        "images per second": {n: batch / statistics.median(t) for n, t in seconds.items()},
+        "ratios": [
+            versus("ofa / default", kept),
+            versus("ofa with kernel transformation / default", kept),
+            versus("ofa / default", "ours / default"),
+            versus("ofa / keep_freed_memory", kept),
+            versus("ofa, channels-last / keep_freed_memory", kept),
+            versus("ours without strips / keep_freed_memory", kept),
+            versus("ours without strips / default", "ours / default"),
+            versus("ours / default", kept),
+        ],
+    }
+
+
+# ---------------------------------------------------------------- 2: exact cost
+
+
+def exact_cost(count: int, counted: int) -> dict:
+    """Milliseconds for ``count`` architectures: ours at once; ofa's counter on ``counted`` of them, scaled."""
+    space, draw = SearchSpace(num_classes=60), rng(0, "bench", "cost")
+    architectures = [sample(draw) for _ in range(count)]
+    ours = median_ms(lambda: (cost.madds(space, architectures), cost.params(space, architectures)), 5)
+    network, size = ofa_network(space, False), (1, 3, space.resolution, space.resolution)
+    tick, found = clock(), []
+    for architecture in architectures[:counted]:
+        activate(network, architecture)
+        found.append(ofa_profile(network.get_active_subnet(preserve_weight=False), size))
+    theirs = 1e3 * (clock() - tick) * count / counted
+    exact = zip(cost.madds(space, architectures[:counted]), cost.params(space, architectures[:counted]), strict=True)
+    difference = max(abs(m - om) + abs(p - op) for (m, p), (om, op) in zip(exact, found, strict=True))
+    times = {"ours_ms": ours, "ofa_ms": theirs}
+    return {"architectures": count, "counted by ofa": counted, **times, "difference": difference}
+
+
+# ---------------------------------------------------------------- 3: the generator
+
+
+def generator_times() -> dict:
+    """Milliseconds for 50 scenarios: one forward pass, and the pass with sampling and enforcing the budgets.
+
+    The generator of the demo profile, trained on the cost alone for a moment, so that samples fit as often as they do
+    after real training (an untrained one has to derive most architectures, which takes longer).
+    """
+    run = pipeline.make_run("demo", device="cpu", progress=False)
+    space, settings, low_high = run.profile.search_space(), run.profile.specialize, run.profile.generator.budget
+    network = pipeline.new_generator(run)
+    optimizer, draw = torch.optim.Adam(network.parameters(), 0.01), rng(0, "bench", "generator")
+    scenarios = [(t, budget) for budget in settings.budgets for t in range(len(run.tasks))]
+    task, budget = torch.tensor([t for t, _ in scenarios]), torch.tensor([b for _, b in scenarios])
+    found = {"scenarios": len(scenarios), "samples": settings.samples}
+    for name, steps in (("untrained", 0), ("trained", 400)):
+        for _ in range(steps):
+            t, b = draw_scenarios(64, len(run.tasks), low_high, draw)
+            optimizer.zero_grad()
+            cost_loss(cost.madds_millions(space, sample_gates(network(t, b), 1.0, draw)), 0.975 * b).backward()
+            optimizer.step()
+        with torch.no_grad():
+            found[name] = {
+                "forward_ms": median_ms(lambda: network(task, budget), 20),
+                "with_sampling_ms": median_ms(lambda: propose(network, space, scenarios, settings, 0), 10),
+                "derived": sum(p.derived for p in propose(network, space, scenarios, settings, 0)),
+            }
+    return found
+
+
+# ---------------------------------------------------------------- 4: the depthwise weight gradient
+
+
+# (channels, size, stride)
+SHAPES = [(96, 16, 1), (96, 8, 1), (96, 16, 2), (240, 8, 1), (480, 8, 1), (480, 4, 1), (64, 32, 1)]
+
+
+def weight_gradients(batch: int, repeats: int) -> list[dict]:
+    """Milliseconds of one depthwise weight gradient, oneDNN's against strips, per shape and kernel size."""
+    rows, draw = [], rng(0, "bench", "depthwise")
+    for channels, size, stride in SHAPES:
+        for kernel in (5, 7):
+            x = torch.randn(batch, channels, size, size, generator=draw).contiguous(memory_format=torch.channels_last)
+            weight = torch.randn(channels, 1, kernel, kernel, generator=draw)
+            grad = torch.randn_like(plain_depthwise(x, weight, stride))
+            pad = (kernel // 2, kernel // 2)
+            plain = median_ms(lambda: depthwise._gradients(grad, x, weight, stride, pad, wanted=1), repeats)
+            strips = median_ms(lambda: depthwise._weight_gradient(grad, x, weight, stride), repeats)
+            shape = {"channels": channels, "size": size, "stride": stride, "kernel": kernel}
+            rows.append({**shape, "plain_ms": plain, "strips_ms": strips, "ratio": plain / strips})
+    return rows
+
+
+# ---------------------------------------------------------------- report
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def markdown(result: dict) -> str:
+    step, exact, gen = result["training step"], result["exact cost"], result["generator"]
+    where, settings = result["provenance"], step["settings"]
+    speed = step["images per second"]
+    parts = [
+        "# Benchmarks\n",
+        f"`make bench`, {where['device']}, {where['threads']} thread(s), torch {where['versions']['torch']}. "
+        "All in one process, interleaved, CPU time where there is one thread; a ratio above 1: the second is faster.\n",
+        "## Training step of random sub-networks\n",
+        f"once-for-all's space, {settings['resolution']} x {settings['resolution']} images, batch {settings['batch']}, "
+        f"{settings['architectures']} architectures x {settings['rounds']} rounds, forward + backward + SGD. `ofa` "
+        "runs without its kernel transformation unless said, with the same weights: the logits of both differ by at "
+        f"most {step['largest relative difference of the logits']:.0e} of the largest. *keep_freed_memory* is the allocator "
+        "setting that `eas_core` trains with; *strips* its weight gradient of depthwise convolutions.\n",
+        table(
+            ["compared", "images/s", "with", "images/s", "ratio (median)", "10-90 %"],
+            [
+                [r["slow"], f"{speed[r['slow']]:.1f}", r["fast"], f"{speed[r['fast']]:.1f}", f"**{r['median']:.2f}**",
+                 f"{r['low']:.2f}-{r['high']:.2f}"]
+                for r in step["ratios"]
+            ],
+        ),
+        "\n## Exact cost of 1,000 architectures\n",
+        f"Multiply-adds and parameters; `ofa`'s counter on {exact['counted by ofa']} of them, scaled to "
+        f"{exact['architectures']:,}. Largest difference: {exact['difference']:.0f} (it sums in float32).\n",
+        table(
+            ["ours", "ofa", "ratio"],
+            [[f"{exact['ours_ms']:.1f} ms", f"{exact['ofa_ms'] / 1e3:.1f} s",
+              f"**{exact['ofa_ms'] / exact['ours_ms']:,.0f}**"]],
+        ),
+        f"\n## Generator, {gen['scenarios']} scenarios\n",
+        table(
+            ["generator", "forward pass", f"with {gen['samples']} samples each and budgets enforced", "derived"],
+            [
+                [n, f"{gen[n]['forward_ms']:.2f} ms", f"{gen[n]['with_sampling_ms']:.1f} ms", str(gen[n]["derived"])]
+                for n in ("untrained", "trained")
+            ],
+        ),
+        "\n## Depthwise weight gradient\n",
+        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's own against strips three columns wide.\n",
+        table(
+            ["channels", "size", "stride", "kernel", "oneDNN", "strips", "ratio"],
+            [
+                [str(r["channels"]), str(r["size"]), str(r["stride"]), str(r["kernel"]), f"{r['plain_ms']:.2f}",
+                 f"{r['strips_ms']:.2f}", f"**{r['ratio']:.1f}**"]
+                for r in result["depthwise"]
+            ],
+        ),
+    ]  # fmt: skip
+    return "\n".join(parts) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--architectures", type=int, default=5)
+    parser.add_argument("--resolution", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=32)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    space = SearchSpace(num_classes=60, resolution=options.resolution)
+    result = {
+        "training step": training_step(space, options.batch, options.rounds, options.architectures),
+        "exact cost": exact_cost(1000, 5),
+        "generator": generator_times(),
+        "depthwise": weight_gradients(options.batch, 10),
+        "depthwise batch": options.batch,
+        "provenance": records.provenance(),
+    }
+    text = markdown(result)
+    records.write_atomic(RESULTS / "bench.json", (json.dumps(result, indent=1) + "\n").encode())
+    records.write_atomic(RESULTS / "README.md", text.encode())
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

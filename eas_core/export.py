@@ -1,0 +1,97 @@
+"""A specialised network as files: safetensors with a description beside it, and ONNX."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from eas_core import records
+from eas_core.data import MEAN, STD
+from eas_core.errors import CheckpointError, EASError
+from eas_core.network import Network
+from eas_core.pipeline import Run
+from eas_core.space import Architecture, SearchSpace
+from eas_core.specialize import Specialized
+
+
+class TaskNetwork(nn.Module):
+    """What is deployed: images (n, 3, r, r) as floats 0..1 in, logits (n, classes of the task) out.
+
+    Normalisation is inside, and the classifier keeps only the rows of the task's own classes.
+    """
+
+    def __init__(self, network: Network, classes: tuple[int, ...]):
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
+        self.register_buffer("std", torch.tensor(STD)[:, None, None])
+        self.register_buffer("classes", torch.tensor(classes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.network((x - self.mean) / self.std)[:, self.classes]
+
+
+def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> list[Path]:
+    """Write ``network.safetensors`` and ``network.json`` (and ``network.onnx``) to ``folder``; returns their paths."""
+    folder = Path(folder)
+    classes = run.tasks.classes[chosen.task]
+    description = {
+        "profile": run.profile.name,
+        "seed": run.seed,
+        "task": run.tasks.names[chosen.task],
+        "classes": list(classes),
+        "class_names": [run.tasks.class_names[c] for c in classes],
+        "budget_millions": chosen.budget,
+        "madds_millions": chosen.madds,
+        "valid_accuracy": chosen.valid_accuracy,
+        "architecture": chosen.architecture.to_dict(),
+        "space": asdict(chosen.network.space),
+        "input": "float images 0..1, shape (n, 3, resolution, resolution), RGB",
+        "provenance": records.provenance(run.device),
+    }
+    paths = [folder / "network.safetensors", folder / "network.json"]
+    records.save_tensors(paths[0], chosen.network.state_dict())
+    records.write_atomic(paths[1], (json.dumps(description, indent=1) + "\n").encode())
+    if onnx:
+        paths.append(folder / "network.onnx")
+        records.write_atomic(paths[-1], to_onnx(TaskNetwork(chosen.network.cpu(), classes).eval()))
+    return paths
+
+
+def load(folder: Path) -> TaskNetwork:
+    """Read back what :func:`write` wrote, ready to predict."""
+    path = Path(folder) / "network.json"
+    try:
+        description = json.loads(path.read_text())
+        space = SearchSpace(**description["space"])
+        network = Network(space, Architecture.from_dict(description["architecture"]))
+        classes = tuple(description["classes"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"network: {path} is missing or damaged ({error})") from None
+    records.load_into(network, path.with_suffix(".safetensors"))
+    return TaskNetwork(network, classes).eval()
+
+
+def to_onnx(network: TaskNetwork) -> bytes:
+    """The network as ONNX (opset 17) with a free batch size; needs the ``onnx`` package."""
+    size = network.network.space.resolution
+    buffer = io.BytesIO()
+    try:
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 3, size, size),),
+            buffer,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_axes={"images": {0: "n"}, "logits": {0: "n"}},
+            opset_version=17,
+            dynamo=False,
+        )
+    except ImportError as error:
+        raise EASError(f"export: ONNX needs a package that is not installed ({error}); pip install onnx") from None
+    return buffer.getvalue()

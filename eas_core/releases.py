@@ -1,0 +1,57 @@
+"""Published runs: ``releases/<name>/`` holds the records (and weights) of one run, one file a stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from pathlib import Path
+
+from eas_core import data, profiles, records
+from eas_core.tasks import TaskSet
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("teacher", "supernet", "generator", "specialized", "results")
+
+
+def folder(release: str | Path) -> Path:
+    """A release's folder: as given, or else relative to the project, so that notebooks work from any directory."""
+    path = Path(release)
+    return path if path.is_absolute() or path.exists() else ROOT / path
+
+
+def read(release: str | Path) -> dict[str, dict]:
+    """``{stage: record}`` of a release; a record that is missing or damaged raises :class:`DataError`."""
+    return {stage: records.read_record(folder(release) / f"{stage}.json", stage) for stage in STAGES}
+
+
+def digest(release: str | Path) -> str:
+    """SHA-256 of the results record, which identifies the published numbers."""
+    return hashlib.sha256((folder(release) / "results.json").read_bytes()).hexdigest()
+
+
+def tasks(record: dict) -> TaskSet:
+    """The tasks that a record is about."""
+    return data.task_set(profiles.Data(**record["settings"]["data"]))
+
+
+def command(record: dict, profile: str, path: str = "FILE.zip") -> str:
+    """The command that repeats a run: ``profile`` plus the settings in which the record differs from it."""
+    settings = record["settings"]
+    plain = profiles.load(profile).dump(*(name for name in settings if name != "seed"))
+    sets = [f"data.path={path}", *(f"{key}={value}" for key, value in _differences(plain, settings))]
+    parts = ["eas", "run", "--profile", profile, "--seed", str(settings["seed"])]
+    lines = [shlex.join(parts), *(f"    --set {shlex.quote(entry)}" for entry in sets)]
+    return " \\\n".join(lines)
+
+
+def _differences(plain: dict, settings: dict, prefix: str = "") -> list[tuple[str, str]]:
+    """``section.key`` and JSON value of every setting that is not the profile's."""
+    found = []
+    for name, value in plain.items():
+        key, other = prefix + name, settings.get(name)
+        if isinstance(value, dict):
+            found += _differences(value, other, key + ".")
+        elif other != value and key != "data.path":
+            found.append((key, json.dumps(other)))
+    return found

@@ -1,0 +1,28 @@
+"""Fixtures: one thread (so that bits are the same everywhere), a small search space, one finished smoke run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import settings
+
+from eas_core import pipeline
+from eas_core.space import SearchSpace
+from helpers import SMALL
+
+torch.set_num_threads(1)
+settings.register_profile("kit", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("kit")
+
+
+@pytest.fixture(scope="session")
+def space() -> SearchSpace:
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory) -> pipeline.Run:
+    """The smoke profile, every stage done; tests only read from its folder."""
+    run = pipeline.make_run("smoke", root=tmp_path_factory.mktemp("runs"), device="cpu", progress=False)
+    pipeline.results(run)
+    return run

@@ -1,0 +1,89 @@
+"""Calibration sets the BatchNorm statistics of an extracted copy, and nothing else anywhere."""
+
+import pytest
+import torch
+from torch import nn
+
+from eas_core.calibrate import calibrate
+from eas_core.data import Split, normalise, rng
+from eas_core.errors import SpaceError
+from eas_core.space import sample
+from helpers import bits, one_line, random_split, random_supernet
+
+ARCHITECTURE = sample(rng(0, "calibrate"))
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def test_only_statistics_change_and_the_supernet_stays_as_it_was():
+    supernet = random_supernet().float()
+    before = bits(supernet.state_dict())
+    network = supernet.extract(ARCHITECTURE)
+    old = bits(network.state_dict())
+    assert calibrate(network, random_split(), 48, 16, seed=0) is network
+    new = bits(network.state_dict())
+    changed = {name for name in old if old[name] != new[name]}
+    assert changed == {name for name in old if name.endswith(STATISTICS)}
+    assert bits(supernet.state_dict()) == before
+    assert not network.training
+
+
+def test_statistics_are_the_mean_over_the_batches():
+    split, network = random_split(), random_supernet().float().extract(ARCHITECTURE)
+    calibrate(network, split, len(split), 16, seed=0)
+    order = torch.randperm(len(split), generator=rng(0, "calibration"))
+    with torch.no_grad():
+        maps = [network.stem.conv(normalise(split.images[index])) for index in order.split(16)]
+    torch.testing.assert_close(network.stem.norm.running_mean, torch.stack([m.mean((0, 2, 3)) for m in maps]).mean(0))
+    torch.testing.assert_close(network.stem.norm.running_var, torch.stack([m.var((0, 2, 3)) for m in maps]).mean(0))
+
+
+def test_one_batch_gives_the_outputs_of_batch_statistics():
+    split, network = random_split(), random_supernet().float().extract(ARCHITECTURE)
+    images = normalise(split.images)
+    with torch.no_grad():
+        expected = network.train()(images)
+        calibrate(network, split, len(split), len(split), seed=0)
+        # the running variance is the unbiased one, n / (n - 1) of the batch's: close, not equal
+        torch.testing.assert_close(network(images), expected, rtol=0.05, atol=0.05 * expected.abs().max().item())
+
+
+def test_the_old_statistics_have_no_influence():
+    one, two = random_supernet(), random_supernet()
+    for module in two.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.add_(5)
+    networks = [calibrate(s.float().extract(ARCHITECTURE), random_split(), 32, 16, seed=0) for s in (one, two)]
+    assert bits(networks[0].state_dict()) == bits(networks[1].state_dict())
+
+
+def test_a_seed_fixes_the_images_and_another_takes_others():
+    def statistics(seed):
+        return bits(calibrate(random_supernet().float().extract(ARCHITECTURE), random_split(), 8, 8, seed).state_dict())
+
+    assert statistics(0) == statistics(0) != statistics(1)
+
+
+def test_labels_have_no_influence():
+    split = random_split()
+    shuffled = Split(split.name, split.images, split.labels.flip(0), split.digest)
+    supernet = random_supernet().float()
+    one, two = (calibrate(supernet.extract(ARCHITECTURE), s, 16, 8, 0) for s in (split, shuffled))
+    assert bits(one.state_dict()) == bits(two.state_dict())
+
+
+def test_momentum_is_left_as_it_was():
+    network = calibrate(random_supernet().float().extract(ARCHITECTURE), random_split(), 16, 8, seed=0)
+    assert {m.momentum for m in network.modules() if isinstance(m, nn.BatchNorm2d)} == {0.1}
+
+
+def test_the_test_split_is_refused():
+    network = random_supernet().float().extract(ARCHITECTURE)
+    before = bits(network.state_dict())
+    with pytest.raises(SpaceError) as error:
+        calibrate(network, random_split("test"), 16, 8, seed=0)
+    assert "test" in one_line(error.value) and bits(network.state_dict()) == before
+
+
+def test_the_supernet_itself_is_refused():
+    with pytest.raises(SpaceError, match="extract"):
+        calibrate(random_supernet().float(), random_split(), 16, 8, seed=0)

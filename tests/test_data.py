@@ -1,0 +1,217 @@
+"""Splits are disjoint and stable, batches cover each epoch once, augmentation is a function of its generator."""
+
+import hashlib
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eas_core import data, profiles
+from eas_core.data import MEAN, STD, augment, epoch_order, hold_out, normalise, rng
+from eas_core.errors import CheckpointError, DataError
+from eas_core.train_supernet import batch, steps_of
+from helpers import TASKS, one_line, random_split
+
+SETTINGS = profiles.load("smoke").data
+
+
+def with_settings(**changes) -> profiles.Data:
+    return SETTINGS.model_copy(update=changes)
+
+
+def hashes(split: data.Split) -> set[str]:
+    return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in split.images}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+def test_no_image_is_in_two_splits(cache):
+    train, valid, test = map(hashes, data.load(SETTINGS, 32, cache))
+    assert not train & valid and not train & test and not valid & test
+    assert len(train) == 60 * SETTINGS.train_per_class
+
+
+def test_splits_have_the_sizes_asked_for_in_every_class(cache):
+    for split in data.load(SETTINGS, 32, cache):
+        assert Counter(split.labels.tolist()) == dict.fromkeys(range(60), getattr(SETTINGS, f"{split.name}_per_class"))
+        assert split.images.shape == (len(split), 3, 32, 32) and split.images.dtype == torch.uint8
+
+
+def test_splits_are_the_same_when_made_again_and_their_digest_says_so(cache, tmp_path):
+    for one, two in zip(data.load(SETTINGS, 32, cache), data.load(SETTINGS, 32, tmp_path), strict=True):
+        assert one.digest == two.digest and torch.equal(one.images, two.images)
+        content = one.images.numpy().tobytes() + one.labels.numpy().tobytes()
+        assert one.digest == hashlib.sha256(content).hexdigest()
+
+
+def test_another_data_seed_draws_other_images(cache, tmp_path):
+    (one,) = data.load(SETTINGS, 32, cache, ("test",))
+    (two,) = data.load(with_settings(seed=1), 32, tmp_path, ("test",))
+    assert one.digest != two.digest and not hashes(one) & hashes(two)
+
+
+def test_more_training_images_leave_the_test_split_alone(cache, tmp_path):
+    (one,) = data.load(SETTINGS, 32, cache, ("test",))
+    (two,) = data.load(with_settings(train_per_class=3), 32, tmp_path, ("test",))
+    assert one.digest == two.digest
+
+
+def test_prepared_splits_are_reused(cache, monkeypatch):
+    data.load(SETTINGS, 32, cache)
+    monkeypatch.setattr(data, "_prepare", lambda *_: pytest.fail("prepared again"))
+    data.load(SETTINGS, 32, cache)
+    data.load(with_settings(augment="crop", shift=3), 32, cache)  # augmentation is no part of the images
+
+
+def test_a_prepared_split_cut_short_is_one_line(tmp_path):
+    settings = with_settings(train_per_class=1, valid_per_class=1, test_per_class=1)
+    data.load(settings, 16, tmp_path)
+    (path,) = tmp_path.glob("*/train.safetensors")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError) as error:
+        data.load(settings, 16, tmp_path)
+    assert str(path) in one_line(error.value)
+
+
+def test_photographs_without_a_path_are_asked_for_in_one_line(tmp_path):
+    with pytest.raises(DataError) as error:
+        data.load(with_settings(source="tiny-imagenet"), 32, tmp_path)
+    assert "data.path" in one_line(error.value)
+
+
+LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 30))
+
+
+@given(st.integers(0, 29), st.integers(0, 1000))
+def test_held_out_images_are_disjoint_and_as_many_in_each_class(per_class, seed):
+    train, valid = hold_out(LABELS, per_class, seed)
+    assert sorted([*train, *valid]) == list(range(len(LABELS)))
+    assert (np.bincount(LABELS[valid], minlength=5) == per_class).all()
+
+
+def test_held_out_images_depend_on_the_seed_only():
+    one, two, other = (hold_out(LABELS, 10, seed)[1].tolist() for seed in (7, 7, 8))
+    assert one == two != other
+
+
+def test_images_of_a_task_are_those_whose_class_belongs_to_it():
+    split = random_split(per_class=2)
+    assert split.of_task(TASKS, 1).tolist() == [6, 7, 8, 9]
+
+
+def test_normalising_uses_imagenets_statistics():
+    images = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
+    images[:, :, 0, 0] = 255
+    out = normalise(images)
+    torch.testing.assert_close(out[0, :, 1, 1], torch.tensor([-m / s for m, s in zip(MEAN, STD)]))
+    torch.testing.assert_close(out[0, :, 0, 0], torch.tensor([(1 - m) / s for m, s in zip(MEAN, STD)]))
+    assert out.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("kind", ["shift", "crop"])
+def test_augmentation_keeps_the_shape_and_is_a_function_of_its_generator(kind):
+    settings, images = with_settings(augment=kind), random_split().images
+    one, two, other = (augment(images, settings, rng(0, name)) for name in ("a", "a", "b"))
+    assert one.shape == images.shape and one.dtype == torch.float32 and torch.isfinite(one).all()
+    assert torch.equal(one, two) and not torch.equal(one, other)
+    assert not torch.equal(one, normalise(images))
+
+
+def test_a_shift_of_zero_pixels_changes_nothing():
+    images = random_split().images
+    assert torch.equal(augment(images, with_settings(shift=0), rng(0)), normalise(images))
+
+
+def test_a_shift_moves_each_image_by_whole_pixels():
+    images = random_split().images
+    moved, plain = augment(images, with_settings(shift=2), rng(0)), normalise(images)
+    inner, offsets = moved[:, :, 4:-4, 4:-4], set()
+    size = images.shape[-1]
+    for i in range(len(images)):
+        found = [
+            (dy, dx)
+            for dy in range(-2, 3)
+            for dx in range(-2, 3)
+            if torch.equal(inner[i], plain[i, :, 4 + dy : size - 4 + dy, 4 + dx : size - 4 + dx])
+        ]
+        assert len(found) == 1
+        offsets.add(found[0])
+    assert len(offsets) > 10
+
+
+def test_about_half_of_the_crops_are_mirrored():
+    images = torch.zeros(400, 3, 13, 13, dtype=torch.uint8)
+    images[..., 7:] = 200  # the right half is bright
+    out = augment(images, with_settings(augment="crop", min_area=0.9), rng(0))
+    mirrored = out[..., :5].mean((1, 2, 3)) > out[..., -5:].mean((1, 2, 3))
+    assert 150 < mirrored.sum() < 250  # 5 standard deviations
+
+
+def test_a_crop_adds_no_colour():
+    images = torch.full((8, 3, 13, 13), 77, dtype=torch.uint8)
+    torch.testing.assert_close(augment(images, with_settings(augment="crop"), rng(0)), normalise(images))
+
+
+def test_a_smaller_least_area_magnifies_more():
+    ramp = torch.arange(0, 130, 10, dtype=torch.uint8).expand(200, 3, 13, 13).contiguous()
+    slopes = []
+    for area in (0.1, 0.9):
+        out = augment(ramp, with_settings(augment="crop", min_area=area), rng(0))
+        slopes.append((out[:, 0, 6, 8] - out[:, 0, 6, 4]).abs().mean().item())
+    assert slopes[0] < 0.9 * slopes[1]
+
+
+@given(st.integers(1, 300), st.integers(0, 20), st.integers(0, 5))
+def test_an_epochs_order_is_a_permutation(n, epoch, seed):
+    order = epoch_order(n, epoch, seed, "x")
+    assert sorted(order.tolist()) == list(range(n))
+    assert torch.equal(order, epoch_order(n, epoch, seed, "x"))
+
+
+def test_epochs_seeds_and_names_have_their_own_orders():
+    orders = {tuple(epoch_order(50, *which).tolist()) for which in ((0, 0, "a"), (1, 0, "a"), (0, 1, "a"), (0, 0, "b"))}
+    assert len(orders) == 4
+
+
+def test_an_epoch_shows_every_image_once(monkeypatch):
+    from eas_core import train_supernet
+
+    monkeypatch.setattr(train_supernet, "augment", lambda images, *_: images)
+    split = random_split()  # 48 images: three batches of 16
+    seen = torch.cat([batch(split, step, 16, SETTINGS, 0, "t")[0] for step in range(3)])
+    assert Counter(x.numpy().tobytes() for x in seen) == Counter(x.numpy().tobytes() for x in split.images)
+
+
+def test_images_keep_their_labels(monkeypatch):
+    from eas_core import train_supernet
+
+    monkeypatch.setattr(train_supernet, "augment", lambda images, *_: images)
+    split = random_split()
+    label_of = {x.numpy().tobytes(): y for x, y in zip(split.images, split.labels.tolist(), strict=True)}
+    images, labels, index = batch(split, 4, 16, SETTINGS, 0, "t")
+    assert [label_of[x.numpy().tobytes()] for x in images] == labels.tolist()
+    assert torch.equal(images, split.images[index])
+
+
+def test_steps_count_whole_batches():
+    split = random_split()
+    assert steps_of(2, split, 20) == 4 and steps_of(0.01, split, 20) == 1 and steps_of(3, split, 1000) == 3
+
+
+def test_named_generators_are_independent_and_repeatable():
+    names = ((0, "a"), (0, "a"), (0, "b"), (1, "a"), (0, "a", 1))
+    drawn = [torch.rand(3, generator=rng(*name)).tolist() for name in names]
+    assert drawn[0] == drawn[1] and len({tuple(d) for d in drawn}) == 4
+
+
+def test_profiles_name_their_classes():
+    assert list(data.class_ids(SETTINGS)) == list(data.task_set(SETTINGS).names)
+    photographs = data.class_ids(with_settings(source="tiny-imagenet"))
+    assert len(photographs) == 10
+    assert all(len(wnids) == 6 and wnids[0].startswith("n0") for wnids in photographs.values())

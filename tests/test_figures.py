@@ -1,0 +1,159 @@
+"""Every figure: drawn from small hand-made records, with labels on its axes and nothing outside the canvas."""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from eas_core import figures, tables
+from eas_core.space import LARGEST, SMALLEST, SearchSpace, sample
+from eas_core.tasks import task_dropout_mask
+from test_tables import TASKS, results  # noqa: F401  (a fixture)
+
+SPACE = SearchSpace(num_classes=6, resolution=32, widths=(8, 16, 24, 32, 40), final_width=64, head_width=64)
+
+
+def record(kind: str, **curve) -> dict:
+    points = [{"step": s, **{name: value / s for name, value in curve.items()}} for s in (1, 2, 3, 4)]
+    stages = [{"name": name, "epochs": epochs} for name, epochs in (("kernel", 0.2), ("depth", 2), ("width", 2))]
+    return {"kind": kind, "settings": {"supernet": {"stages": stages}}, "result": {"curve": points}}
+
+
+def many(results: dict) -> dict:
+    """Ten tasks with long names instead of three, to see whether labels still fit."""
+    rows = results["result"]["rows"]
+    results["result"]["rows"] = [{**r, "task": f"{r['task']} number {i}"} for r in rows for i in range(4)]
+    for comparison in results["result"]["comparisons"]:
+        comparison["random_by_task"] = [[0.5] * 12, [0.6] * 12]
+    return results
+
+
+DRAW = torch.Generator().manual_seed(0)
+LABELS = torch.arange(6)
+IMAGES = torch.randint(256, (12, 3, 16, 16), dtype=torch.uint8, generator=DRAW)
+MASK = task_dropout_mask(LABELS, TASKS, 0.6, DRAW)
+POINTS = [
+    {"images": images, "accuracy": 0.2 + images / 1000, "interval": [0.15, 0.75], "n": 90, "name": name}
+    for name in ("smallest", "largest")
+    for images in (0, 64, 256)
+]
+LOSS_AND_ACCURACY = {"loss": 4.0, "task accuracy": 0.9}
+COSTS = np.linspace(1.5, 2.5, 64)
+CASES = {
+    "dropout_masks": lambda r: figures.dropout_masks(MASK, TASKS, LABELS, "q = 0.6"),
+    "teacher": lambda r: figures.training_curve(record("teacher", **LOSS_AND_ACCURACY), "Teacher", 0.5),
+    "supernet": lambda r: figures.training_curve(record("supernet", **LOSS_AND_ACCURACY), "Supernet"),
+    "generator": lambda r: figures.training_curve(record("generator", **{"validation loss": 1.0, "cost error": 0.3})),
+    "calibration_curve": lambda r: figures.calibration_curve(POINTS, 1 / 6),
+    "architecture": lambda r: figures.architecture(sample(DRAW), "one"),
+    "architectures": lambda r: figures.architectures([("small", SMALLEST), ("large", LARGEST.to_dict())]),
+    "cost_landscape": lambda r: figures.cost_landscape(SPACE, (1.5, 2.0), count=50),
+    "gates": lambda r: figures.gates(torch.linspace(0, 1, 90), "gates"),
+    "gumbel": lambda r: figures.gumbel(),
+    "anchor_interpolation": lambda r: figures.anchor_interpolation(*_interpolation()),
+    "sampled_costs": lambda r: figures.sampled_costs(COSTS, 2.0, 0.05, "64 samples"),
+    "one_sampled_cost": lambda r: figures.sampled_costs(COSTS[:1], 2.0, 0.05),
+    "budget_use": figures.budget_use,
+    "accuracy_cost": lambda r: figures.accuracy_cost(r, 0.5, tables.paper_table()),
+    "accuracy_by_task": lambda r: figures.accuracy_by_task(r, 0.5),
+    "accuracy_by_many_tasks": lambda r: figures.accuracy_by_task(many(r), 0.5),
+    "paired_differences": figures.paired_differences,
+    "spread": figures.spread,
+    "cosine_similarity": lambda r: figures.cosine_similarity(tables.architecture_similarity(r)),
+}
+
+
+def _interpolation():
+    anchors = torch.randn(10, 8, generator=DRAW)
+    return torch.linspace(1, 5, 10), anchors, torch.linspace(1, 5, 10), anchors
+
+
+def assert_inside(figure) -> None:
+    """No text or artist reaches over the canvas."""
+    FigureCanvasAgg(figure).draw()
+    box = figure.get_tightbbox()
+    width, height = figure.get_size_inches()
+    assert box.x0 >= -0.02 and box.y0 >= -0.02 and box.x1 <= width + 0.02 and box.y1 <= height + 0.02, box
+
+
+def texts(axis, renderer) -> list:
+    found = [*axis.texts, axis.title, axis.xaxis.label, axis.yaxis.label]
+    return [text.get_window_extent(renderer) for text in found if text.get_text().strip() and text.get_visible()]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_figure_has_labels_and_stays_on_its_canvas(name, results):  # noqa: F811
+    figure = CASES[name](results)
+    assert isinstance(figure, matplotlib.figure.Figure)
+    assert figure.get_size_inches()[0] == figures.WIDTH
+    assert_inside(figure)
+    drawn = [axis for axis in figure.axes if axis.axison]
+    shared = {"x": figure.get_supxlabel(), "y": figure.get_supylabel()}
+    bottom = max(axis.get_subplotspec().rowspan.stop for axis in drawn if axis.get_subplotspec())
+    for axis in drawn:
+        if axis.get_subplotspec() is None:
+            continue  # a colour bar
+        assert axis.get_ylabel() or shared["y"], "no label on the y axis"
+        labels = [axis.get_xlabel(), *(child.get_xlabel() for child in axis.child_axes)]
+        below = axis.get_subplotspec().rowspan.stop == bottom
+        assert any(labels) or shared["x"] or not below, "no label on the x axis"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_texts_of_a_panel_do_not_overlap(name, results):  # noqa: F811
+    figure = CASES[name](results)
+    FigureCanvasAgg(figure).draw()
+    for axis in figure.axes:
+        boxes = texts(axis, figure.canvas.get_renderer())
+        for i, first in enumerate(boxes):
+            for second in boxes[i + 1 :]:
+                assert not first.overlaps(second)
+
+
+@pytest.mark.parametrize("per_class", [1, 2, 3])
+def test_contact_sheet_shows_every_class_and_its_name(per_class):
+    figure = figures.contact_sheet(IMAGES, torch.arange(12) % 6, TASKS, per_class)
+    assert_inside(figure)
+    (axis,) = figure.axes
+    assert len(axis.images) == 6 * min(per_class, 2)
+    assert {text.get_text() for text in axis.texts} == {"dogs", "birds", "big cats", *TASKS.class_names}
+
+
+def test_no_figure_stays_open_and_style_does_not_leak(results):  # noqa: F811
+    before = dict(plt.rcParams)
+    figures.accuracy_cost(results)
+    assert plt.get_fignums() == []
+    assert dict(plt.rcParams) == before
+
+
+def test_skipped_blocks_are_outlines_and_the_rest_is_coloured_by_ratio():
+    figure = figures.architecture(SMALLEST)
+    bars = figure.axes[0].patches
+    filled = [bar for bar in bars if bar.get_fill()]
+    assert (len(bars), len(filled)) == (20, 10)
+    assert {matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in filled} == {figures.SHADES[3]}
+    assert {bar.get_height() for bar in filled} == {3}
+
+
+def test_relaxed_gate_is_above_one_half_with_probability_p():
+    figure = figures.gumbel((2.0, 1.0), p=0.7)
+    for line in figure.axes[0].lines[:2]:
+        h, density = line.get_data()
+        upper = h > 0.5
+        assert np.trapezoid(density[upper], h[upper]) == pytest.approx(0.7, abs=0.02)
+
+
+def test_shares_of_the_cost_landscape_add_up_to_the_whole_network():
+    from eas_core.cost import budget_range
+
+    figure = figures.cost_landscape(SPACE, count=20)
+    bars = figure.axes[0].containers
+    totals = sorted(sum(bar.get_width() for bar in group) for group in bars)
+    assert totals == pytest.approx(sorted(budget_range(SPACE)))

@@ -1,0 +1,190 @@
+"""Architectures cannot be invalid, and every written form of one leads back to it."""
+
+import itertools
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eas_core.data import rng
+from eas_core.errors import SpaceError
+from eas_core.space import (
+    BLOCKS,
+    GATES,
+    LARGEST,
+    SMALLEST,
+    UNITS,
+    Architecture,
+    SearchSpace,
+    from_gates,
+    make_divisible,
+    mutate,
+    nest,
+    one_hot,
+    sample,
+    space_size,
+    to_gates,
+    uniform,
+)
+from helpers import architectures, one_line
+
+
+@given(architectures())
+def test_json_leads_back_to_the_architecture(architecture):
+    assert Architecture.from_json(architecture.to_json()) == architecture
+    assert Architecture.from_dict(json.loads(json.dumps(architecture.to_dict()))) == architecture
+
+
+@given(st.lists(architectures(), min_size=1, max_size=5))
+def test_gates_lead_back_to_the_architectures(listed):
+    gates = to_gates(listed)
+    assert gates.shape == (len(listed), GATES) and set(gates.unique().tolist()) <= {0.0, 1.0}
+    assert from_gates(gates) == listed
+
+
+@given(architectures())
+def test_gates_are_nested_pairs(architecture):
+    first, second = to_gates([architecture])[0].unflatten(0, (-1, 2)).unbind(1)
+    assert (second <= first).all()
+
+
+def test_a_second_gate_without_the_first_means_nothing():
+    gates = torch.zeros(1, GATES)
+    gates[0, 1::2] = 1
+    assert from_gates(gates) == [SMALLEST]
+    assert nest(gates).sum() == 0
+
+
+def test_gates_of_a_known_architecture():
+    architecture = Architecture((2, 3, 4, 2, 2), (6, 3, 3, 3) + (3,) * 16, (5, 7, 3, 3) + (3,) * 16)
+    gates = to_gates([architecture])[0].tolist()
+    assert gates[:6] == [1, 0, 1, 1, 0, 0]  # kernels 5, 7, 3
+    assert gates[40:44] == [1, 1, 0, 0]  # ratios 6, 3
+    assert gates[80:] == [0, 0, 1, 0, 1, 1, 0, 0, 0, 0]  # depths 2, 3, 4, 2, 2
+
+
+def test_blocks_beyond_the_depth_do_not_tell_architectures_apart():
+    deep = Architecture((2,) * UNITS, (6,) * BLOCKS, (7,) * BLOCKS)
+    expand, kernel = list(deep.expand), list(deep.kernel)
+    expand[2], kernel[3] = 4, 5  # blocks 3 and 4 of the first unit do not exist
+    same = Architecture(deep.depth, expand, kernel)
+    assert deep == same and hash(deep) == hash(same)
+    assert deep.expand[2] == 3 and deep.kernel[3] == 3 and deep.expand[1] == 6
+
+
+@pytest.mark.parametrize(
+    "depth, expand, kernel, field",
+    [
+        ((1,) * 5, (3,) * 20, (3,) * 20, "depth"),
+        ((2,) * 4, (3,) * 20, (3,) * 20, "depth"),
+        ((2,) * 5, (5,) * 20, (3,) * 20, "expand"),
+        ((2,) * 5, (3,) * 21, (3,) * 20, "expand"),
+        ((2,) * 5, (3,) * 20, (4,) * 20, "kernel"),
+        ((2,) * 5, (3,) * 20, (3,) * 19 + (True,), "kernel"),
+        ((2,) * 5, (3,) * 20, (3,) * 19 + ("3",), "kernel"),
+        ((2,) * 5, (3,) * 20, (3,) * 19 + (None,), "kernel"),
+        ((2,) * 5, (3,) * 20, (3,) * 19 + (float("nan"),), "kernel"),
+        ((2,) * 5, (3,) * 20, (3,) * 19 + ([3],), "kernel"),
+        (2, (3,) * 20, (3,) * 20, "depth"),
+        ("22222", (3,) * 20, (3,) * 20, "depth"),
+    ],
+)
+def test_an_invalid_architecture_cannot_exist(depth, expand, kernel, field):
+    with pytest.raises(SpaceError) as error:
+        Architecture(depth, expand, kernel)
+    assert f"architecture.{field}" in one_line(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "3", '{"depth": []}', '{"depth": [], "expand": [], "kernel": [], "x": 1}']
+)
+def test_json_that_is_no_architecture_is_refused_in_one_line(text):
+    with pytest.raises(SpaceError) as error:
+        Architecture.from_json(text)
+    one_line(error.value)
+
+
+def test_the_size_of_the_space_equals_a_count_of_one_unit():
+    blocks = list(itertools.product((3, 4, 6), (3, 5, 7)))
+    unit = sum(len(list(itertools.product(range(len(blocks)), repeat=depth))) for depth in (2, 3, 4))
+    assert space_size() == unit**5
+    assert 2e19 < space_size() < 2.2e19  # once-for-all: "more than 10^19"
+
+
+def test_sampling_reaches_every_choice_about_equally_often():
+    draw = rng(0, "sampling")
+    drawn = [sample(draw) for _ in range(900)]
+    for values in ([a.depth[3] for a in drawn], [a.kernel[0] for a in drawn], [a.expand[1] for a in drawn]):
+        counts = [values.count(v) for v in sorted(set(values))]
+        assert len(counts) == 3 and all(abs(c - 300) < 75 for c in counts)  # 75 is more than 5 standard deviations
+
+
+def test_sampling_obeys_the_choices_of_a_stage():
+    drawn = [sample(rng(0, i), depths=(4,), expansions=(6,), kernels=(3, 7)) for i in range(20)]
+    assert {a.depth for a in drawn} == {(4,) * 5} and {a.expand for a in drawn} == {(6,) * 20}
+    assert {k for a in drawn for k in a.kernel} == {3, 7}
+
+
+def test_equal_generators_sample_equal_architectures():
+    assert sample(rng(3, "a")) == sample(rng(3, "a")) != sample(rng(4, "a"))
+
+
+def test_mutation_with_probability_zero_changes_nothing_and_with_one_everything_may_change():
+    assert mutate(LARGEST, 0.0, rng(0, "m")) == LARGEST
+    redrawn = [mutate(LARGEST, 1.0, rng(i, "m")) for i in range(60)]
+    assert all({a.depth[u] for a in redrawn} == {2, 3, 4} for u in range(UNITS))
+
+
+def test_mutation_changes_about_the_given_share():
+    changed = [sum(d != 4 for d in mutate(LARGEST, 0.3, rng(i, "m")).depth) for i in range(400)]
+    assert abs(sum(changed) / (400 * UNITS) - 0.3 * 2 / 3) < 0.04
+
+
+@given(architectures())
+def test_one_hot_has_a_one_for_each_choice_of_each_real_block(architecture):
+    code = one_hot([architecture])[0]
+    assert code.shape == (135,)
+    assert code.sum() == 2 * sum(architecture.depth) + UNITS
+    for block in range(BLOCKS):
+        kernel = code[3 * block : 3 * block + 3].tolist()
+        assert kernel == [float(architecture.active(block) and architecture.kernel[block] == k) for k in (3, 5, 7)]
+
+
+@given(architectures(), architectures())
+def test_one_hot_tells_different_architectures_apart(one, other):
+    assert torch.equal(one_hot([one]), one_hot([other])) == (one == other)
+
+
+@pytest.mark.parametrize(
+    "value, rounded", [(7, 8), (8, 8), (11, 16), (12, 16), (20, 24), (18, 24), (17.6, 16), (60, 64), (2, 8)]
+)
+def test_channel_counts_round_to_multiples_of_eight_never_more_than_a_tenth_down(value, rounded):
+    assert make_divisible(value) == rounded
+
+
+@pytest.mark.parametrize(
+    "change, field",
+    [
+        ({"widths": (8,) * 4}, "widths"),
+        ({"strides": (3, 1, 1, 1, 1)}, "strides"),
+        ({"stem_stride": 4}, "strides"),
+        ({"resolution": 0}, "resolution"),
+        ({"num_classes": -1}, "num_classes"),
+    ],
+)
+def test_an_impossible_space_is_refused_in_one_line(change, field):
+    with pytest.raises(SpaceError) as error:
+        SearchSpace(**{"num_classes": 6, **change})
+    assert f"space.{field}" in one_line(error.value)
+
+
+def test_gates_of_the_wrong_shape_are_refused():
+    with pytest.raises(SpaceError, match="90"):
+        from_gates(torch.zeros(GATES))
+
+
+def test_smallest_and_largest_are_the_ends_of_the_space():
+    assert SMALLEST == uniform(2, 3, 3) and LARGEST == uniform(4, 6, 7)
+    assert to_gates([SMALLEST]).sum() == 0 and to_gates([LARGEST]).sum() == GATES

@@ -1,0 +1,150 @@
+"""EAS inference never returns a network above its budget, whatever the generator says."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eas_core import profiles
+from eas_core.cost import budget_range, madds, madds_millions
+from eas_core.data import rng
+from eas_core.errors import SpaceError
+from eas_core.generator import ArchitectureGenerator
+from eas_core.space import LARGEST, SMALLEST, from_gates, to_gates
+from eas_core.specialize import Proposal, nearest_feasible, propose, specialize
+from helpers import SMALL, TASKS, architectures, bits, one_line, random_split, random_supernet
+
+LOW, HIGH = budget_range(SMALL)
+SETTINGS = profiles.Specialize(samples=256, candidates=20, budgets=(1.0,))
+
+
+def generator(seed: int = 0, scale: float = 1.0) -> ArchitectureGenerator:
+    network = ArchitectureGenerator(3, (LOW, HIGH), 4, 8, 16)
+    network.initialise(rng(seed, "generator"))
+    with torch.no_grad():
+        for head in (network.kernel_head, network.width_head, network.depth_head):
+            head.weight.mul_(scale)
+    return network
+
+
+def cost(architecture) -> float:
+    return madds(SMALL, [architecture])[0] / 1e6
+
+
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from([0.1, 1.0, 20.0]),
+    st.lists(st.tuples(st.integers(0, 2), st.floats(0.0, 1.0)), min_size=1, max_size=4),
+)
+def test_no_candidate_costs_more_than_its_budget(seed, scale, scenarios):
+    scenarios = [(task, LOW + share * (HIGH - LOW)) for task, share in scenarios]
+    proposals = propose(generator(seed, scale), SMALL, scenarios, SETTINGS, seed)
+    assert [(p.task, p.budget) for p in proposals] == scenarios
+    for proposal in proposals:
+        assert 1 <= len(set(proposal.candidates)) == len(proposal.candidates) <= SETTINGS.candidates
+        for architecture in proposal.candidates:
+            assert cost(architecture) <= proposal.budget
+            assert proposal.derived or cost(architecture) >= (1 - SETTINGS.tolerance) * proposal.budget
+
+
+@given(st.integers(0, 10**6), st.floats(0.0, 1.0), st.sampled_from([0.1, 3.0, 50.0]))
+def test_the_nearest_feasible_architecture_keeps_every_budget(seed, share, scale):
+    budget = LOW + share * (HIGH - LOW)
+    z = scale * torch.randn(90, generator=rng(seed, "z"))
+    assert cost(nearest_feasible(z, SMALL, budget)) <= budget
+
+
+@given(architectures())
+def test_what_already_fits_only_grows(architecture):
+    """A generator sure of an architecture that fits gets it, with gates added as far as the budget goes."""
+    z = 20 * to_gates([architecture])[0] - 10
+    budget = cost(architecture) + 1e-9
+    assert nearest_feasible(z, SMALL, budget) == architecture
+    roomy = nearest_feasible(z, SMALL, 1.3 * budget)
+    assert cost(roomy) >= cost(architecture)
+
+
+def test_the_nearest_feasible_architecture_uses_the_budget():
+    for seed in range(20):
+        z = torch.randn(90, generator=rng(seed, "z"))
+        budget = LOW + 0.4 * (HIGH - LOW)
+        gates = to_gates([nearest_feasible(z, SMALL, budget)])
+        for gate in (gates == 0).nonzero()[:, 1].tolist():  # no single gate more would fit
+            raised = gates.clone()
+            raised[0, gate] = 1
+            more = madds_millions(SMALL, to_gates(from_gates(raised))).item()
+            assert more > budget or more <= madds_millions(SMALL, gates).item()
+
+
+def test_the_least_certain_gates_are_switched_off_first():
+    z = torch.full((90,), 10.0)
+    z[0:2] = 0.1  # the kernel of the first block is what the generator is least sure of
+    chosen = nearest_feasible(z, SMALL, HIGH - 1e-6)
+    assert chosen.kernel[0] < 7
+    assert chosen.kernel[1:] == LARGEST.kernel[1:] and chosen.expand == LARGEST.expand and chosen.depth == LARGEST.depth
+
+
+def test_the_ends_of_the_range_give_the_ends_of_the_space():
+    z = torch.randn(90, generator=rng(0, "z"))
+    assert nearest_feasible(z, SMALL, LOW) == SMALLEST
+    assert nearest_feasible(z, SMALL, HIGH) == LARGEST
+
+
+@pytest.mark.parametrize("budget", [0.0, LOW * 0.999])
+def test_a_budget_below_the_smallest_architecture_is_refused_with_the_range(budget):
+    with pytest.raises(SpaceError) as error:
+        nearest_feasible(torch.zeros(90), SMALL, budget)
+    assert f"range {LOW:g}-{HIGH:g} M" in one_line(error.value)
+
+
+@pytest.mark.parametrize("budget", [LOW / 2, HIGH * 2, float("nan")])
+def test_a_budget_out_of_the_generators_range_is_refused(budget):
+    with pytest.raises(SpaceError) as error:
+        propose(generator(), SMALL, [(0, 1.0), (1, budget)], SETTINGS, 0)
+    assert "outside" in one_line(error.value)
+
+
+def test_a_proposal_says_when_no_sample_fitted():
+    stubborn = generator()
+    with torch.no_grad():
+        for head in (stubborn.kernel_head, stubborn.width_head, stubborn.depth_head):
+            head.weight.zero_()
+            head.bias.fill_(12.0)  # always the largest network
+    tight, loose = propose(stubborn, SMALL, [(0, LOW + 0.2 * (HIGH - LOW)), (0, HIGH)], SETTINGS, 0)
+    assert tight.derived and len(tight.candidates) == 1 and cost(tight.candidates[0]) <= tight.budget
+    assert not loose.derived and loose.candidates == (LARGEST,)
+
+
+def test_two_budgets_in_one_pass_are_each_kept():
+    low, high = LOW + 0.2 * (HIGH - LOW), LOW + 0.9 * (HIGH - LOW)
+    small, large = propose(generator(), SMALL, [(0, low), (0, high)], SETTINGS, 0)
+    assert max(map(cost, small.candidates)) <= low < min(map(cost, large.candidates)) <= high
+
+
+def test_a_seed_gives_the_same_proposals():
+    scenarios = [(0, 1.0), (2, 1.5)]
+    assert propose(generator(), SMALL, scenarios, SETTINGS, 3) == propose(generator(), SMALL, scenarios, SETTINGS, 3)
+
+
+@settings(max_examples=3)
+@given(st.sets(architectures(), min_size=2, max_size=3))
+def test_the_best_candidate_on_the_validation_split_wins(candidates):
+    from eas_core.calibrate import calibrate
+    from eas_core.evaluate import score
+
+    supernet, train, valid = random_supernet().float(), random_split("train"), random_split("valid")
+    before = bits(supernet.state_dict())
+    proposal = Proposal(1, 2.0, tuple(candidates), False)
+    calibration = profiles.Calibration(images=24, batch_size=12)
+    chosen = specialize(proposal, supernet, train, valid, TASKS, calibration, seed=0)
+    index = valid.of_task(TASKS, 1)
+    ranks = {}
+    for architecture in candidates:
+        scores = score(calibrate(supernet.extract(architecture), train, 24, 12, 0), valid, TASKS, index)
+        ranks[architecture] = (scores.accuracy(), -scores.cross_entropy())
+    assert ranks[chosen.architecture] == max(ranks.values())
+    assert (chosen.valid_accuracy, -chosen.valid_loss) == ranks[chosen.architecture]
+    assert chosen.madds == cost(chosen.architecture) and chosen.candidates == len(candidates)
+    assert bits(supernet.state_dict()) == before
+    again = score(chosen.network, valid, TASKS, index)  # the network that is handed out is the one that was measured
+    assert again.accuracy() == chosen.valid_accuracy

@@ -1,0 +1,119 @@
+"""Algorithm 1: its losses by hand, its draws, and what training does and must not do."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eas_core import profiles
+from eas_core.data import rng
+from eas_core.generator import ArchitectureGenerator
+from eas_core.supernet import Supernet, initialise
+from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator
+from helpers import SMALL, TASKS, bits, random_split
+
+SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
+    "generator.budget=[0.6, 2.6]",
+    "generator.lam=10",
+    "generator.task_images=4",
+    "generator.context_images=4",
+    f"space={json.dumps(asdict(SMALL))}",
+    "specialize.budgets=[1.0]",
+]
+
+
+def small_profile(*more: str) -> profiles.Profile:
+    return profiles.load("smoke", [*SETTINGS, *more])
+
+
+def fresh_pair() -> tuple[ArchitectureGenerator, Supernet]:
+    network, supernet = ArchitectureGenerator(3, (0.6, 2.6), 4, 8, 16), Supernet(SMALL)
+    network.initialise(rng(0, "g"))
+    initialise(supernet, rng(0, "s"))
+    return network, supernet
+
+
+def train(network, supernet, profile, folder, seed=0):
+    return train_generator(network, supernet, random_split("valid"), TASKS, profile, seed, folder, progress=False)
+
+
+def test_equation_c_by_hand():
+    assert cost_loss(torch.tensor([3.0, 5.0]), torch.tensor([2.0, 8.0])).item() == (1 + 9) / 2
+
+
+def test_equation_d_by_hand():
+    loss = joint_loss(torch.tensor(0.7), torch.tensor([230.0]), torch.tensor([220.0]), lam=0.01)
+    assert loss.item() == pytest.approx(0.7 + 0.01 * 100)
+
+
+def test_the_cost_loss_pulls_towards_the_budget_from_both_sides():
+    cost = torch.tensor([3.0, 1.0], requires_grad=True)
+    cost_loss(cost, torch.tensor([2.0, 2.0])).backward()
+    assert cost.grad.tolist() == [1.0, -1.0]
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 99))
+def test_scenarios_lie_in_range_and_take_every_task_before_repeating_one(count, tasks, seed):
+    task, budget = draw_scenarios(count, tasks, (1.5, 4.0), rng(seed))
+    assert len(task) == len(budget) == count
+    assert ((budget >= 1.5) & (budget <= 4.0)).all() and ((task >= 0) & (task < tasks)).all()
+    for start in range(0, count, tasks):
+        part = task[start : start + tasks].tolist()
+        assert len(set(part)) == len(part)
+
+
+def test_budgets_are_uniform_over_the_range():
+    _, budget = draw_scenarios(20000, 3, (1.0, 3.0), rng(0, "uniform"))
+    counts = torch.histc(budget, bins=4, min=1.0, max=3.0)
+    assert ((counts - 5000).abs() < 350).all()  # more than 5 standard deviations
+
+
+def test_training_leaves_the_supernet_as_it_was(tmp_path):
+    network, supernet = fresh_pair()
+    before, weights = bits(supernet.state_dict()), bits(network.state_dict())
+    train(network, supernet, small_profile("generator.steps=3"), tmp_path)
+    assert bits(supernet.state_dict()) == before
+    assert all(p.grad is None for p in supernet.parameters())
+    assert bits(network.state_dict()) != weights
+
+
+@pytest.mark.parametrize("extra", [60, 0], ids=["with cost scenarios", "Algorithm 1 as printed"])
+def test_the_cost_approaches_the_budget(tmp_path, extra):
+    network, supernet = fresh_pair()
+    steps, scenarios = (40, 1) if extra else (80, 1)
+    more = [f"steps={steps}", f"scenarios_per_step={scenarios}", f"cost_scenarios={extra}"]
+    more += ["lam=30", "optimizer.lr=0.02"]
+    curve, _ = train(network, supernet, small_profile(*(f"generator.{setting}" for setting in more)), tmp_path)
+    error = [point["cost error"] for point in curve]
+    tenth = max(5, len(error) // 6)
+    assert sum(error[-tenth:]) < 0.7 * sum(error[:tenth])
+
+
+def test_the_aim_moves_the_cost_below_the_budget(tmp_path):
+    from eas_core.cost import madds_millions
+    from eas_core.generator import sample_gates
+
+    means = []
+    for aim in (1.0, 0.6):
+        network, supernet = fresh_pair()
+        more = ["steps=30", "scenarios_per_step=1", "lam=30", "optimizer.lr=0.03", f"aim={aim}"]
+        train(network, supernet, small_profile(*(f"generator.{setting}" for setting in more)), tmp_path / str(aim))
+        with torch.no_grad():
+            z = network(torch.arange(3).repeat(50), torch.full((150,), 1.5))
+        means.append(madds_millions(SMALL, sample_gates(z, 1.0, rng(0))).mean().item())
+    assert means[1] < means[0] - 0.2
+
+
+def test_the_validation_loss_reaches_the_generator(tmp_path):
+    """With lambda next to nothing, other images must give other weights: the loss on images has a gradient."""
+    trained = []
+    for name in ("valid", "other"):
+        network, supernet = fresh_pair()
+        split = random_split(name)
+        profile = small_profile("generator.steps=2", "generator.lam=1e-9", "generator.optimizer={kind: sgd, lr: 0.1}")
+        train_generator(network, supernet, split, TASKS, profile, 0, tmp_path / name, progress=False)
+        trained.append(bits(network.state_dict()))
+    assert trained[0] != trained[1]
