@@ -259,8 +259,8 @@ def markdown(result: dict) -> str:
         f"once-for-all's space, {settings['resolution']} x {settings['resolution']} images, batch {settings['batch']}, "
         f"{settings['architectures']} architectures x {settings['rounds']} rounds, forward + backward + SGD. `ofa` "
         "runs without its kernel transformation unless said, with the same weights: the logits of both differ by at "
-        f"most {step['largest relative difference of the logits']:.0e} of the largest. *keep_freed_memory* is the allocator "
-        "setting that `eas_core` trains with; *strips* its weight gradient of depthwise convolutions.\n",
+        f"most {step['largest relative difference of the logits']:.0e} of the largest. *keep_freed_memory* is the "
+        "allocator setting that `eas_core` trains with; *strips* its weight gradient of depthwise convolutions.\n",
         table(
             ["compared", "images/s", "with", "images/s", "ratio (median)", "10-90 %"],
             [

@@ -13,7 +13,15 @@ ROOT = Path(__file__).resolve().parent.parent
 def main() -> int:
     log = ROOT / "_build" / "build.log"
     log.parent.mkdir(exist_ok=True)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "book/", "--all", "-W", "-n", "--keep-going"]
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")),
+        "build",
+        "book/",
+        "--all",
+        "-W",
+        "-n",
+        "--keep-going",
+    ]
     with open(log, "w") as out:
         environment = os.environ | {"NO_COLOR": "1"}
         status = subprocess.run(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT).returncode

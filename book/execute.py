@@ -12,7 +12,7 @@ import platform
 import sys
 import threading
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
@@ -68,7 +68,7 @@ def execute(source: Path, target: Path, parameters: dict) -> int:
         "cores": os.cpu_count(),
         "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count(),
         "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     nbformat.write(executed, unfinished)
     os.replace(unfinished, target)

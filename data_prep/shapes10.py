@@ -24,10 +24,22 @@ TASKS: dict[str, tuple[str, ...]] = {
     "strokes": ("letter L", "letter T", "letter F", "letter E", "letter H", "letter Y"),
     "textures": ("checkerboard", "bricks", "grid", "polka dots", "chevrons", "blobs"),
     "arrows": ("arrow at 0", "arrow at 60", "arrow at 120", "arrow at 180", "arrow at 240", "arrow at 300"),
-    "nested_outlines": ("square in circle", "triangle in circle", "circle in square", "triangle in square",
-                        "circle in triangle", "square in triangle"),
-    "colour_pairs": ("red and yellow", "red and green", "red and blue", "yellow and green", "yellow and blue",
-                     "green and blue"),
+    "nested_outlines": (
+        "square in circle",
+        "triangle in circle",
+        "circle in square",
+        "triangle in square",
+        "circle in triangle",
+        "square in triangle",
+    ),
+    "colour_pairs": (
+        "red and yellow",
+        "red and green",
+        "red and blue",
+        "yellow and green",
+        "yellow and blue",
+        "green and blue",
+    ),
 }
 CLASSES = sum(len(names) for names in TASKS.values())
 SPLITS = ("train", "valid", "test")
@@ -77,8 +89,8 @@ def draw_split(split: str, per_class: int, resolution: int, seed: int) -> tuple[
         for first in range(0, per_class, CHUNK):
             key = (seed, SPLITS.index(split), class_index, first // CHUNK)
             rng = np.random.default_rng(np.random.SeedSequence(key))
-            part = images[class_index, first:first + CHUNK]
-            part[:] = draw(class_index, CHUNK, resolution, rng)[:len(part)]
+            part = images[class_index, first : first + CHUNK]
+            part[:] = draw(class_index, CHUNK, resolution, rng)[: len(part)]
     return images.reshape(-1, 3, resolution, resolution), np.repeat(np.arange(CLASSES), per_class)
 
 
@@ -264,7 +276,7 @@ def _stripe_frequency(rng, n, axis, position, ink):
 
 def _counting(rng, n, axis, position, ink):
     # Cells of a jittered, turned 3 x 3 grid, so that dots never touch.
-    cell = np.argsort(rng.random((n, 9)), axis=1)[:, :position + 1]
+    cell = np.argsort(rng.random((n, 9)), axis=1)[:, : position + 1]
     grid = np.stack([cell % 3 - 1, cell // 3 - 1], -1) + _uniform(rng, -0.2, 0.2, n, position + 1, 2)
     centre = _placed(grid, np.full(n, 0.55), _uniform(rng, 0, np.pi, n), *_uniform(rng, -0.08, 0.08, 2, n))
     # One size for each image, and some spread: the painted area alone does not give the number.
@@ -381,7 +393,14 @@ def _colour_pairs(rng, n, axis, position, ink):
 
 
 _FAMILIES = {
-    "polygons": _polygons, "stripe_angle": _stripe_angle, "stripe_frequency": _stripe_frequency, "counting": _counting,
-    "curves": _curves, "strokes": _strokes, "textures": _textures, "arrows": _arrows,
-    "nested_outlines": _nested_outlines, "colour_pairs": _colour_pairs,
+    "polygons": _polygons,
+    "stripe_angle": _stripe_angle,
+    "stripe_frequency": _stripe_frequency,
+    "counting": _counting,
+    "curves": _curves,
+    "strokes": _strokes,
+    "textures": _textures,
+    "arrows": _arrows,
+    "nested_outlines": _nested_outlines,
+    "colour_pairs": _colour_pairs,
 }

@@ -37,44 +37,84 @@ SIZE = 64  # pixels, height and width of every photograph
 # task -> wnid -> the first of the names that words.txt gives
 _GROUPS = {
     "Dog": {
-        "n02085620": "Chihuahua", "n02094433": "Yorkshire terrier", "n02099601": "golden retriever",
-        "n02099712": "Labrador retriever", "n02106662": "German shepherd", "n02113799": "standard poodle",
+        "n02085620": "Chihuahua",
+        "n02094433": "Yorkshire terrier",
+        "n02099601": "golden retriever",
+        "n02099712": "Labrador retriever",
+        "n02106662": "German shepherd",
+        "n02113799": "standard poodle",
     },
     "Carnivore": {
-        "n02123045": "tabby", "n02123394": "Persian cat", "n02124075": "Egyptian cat",
-        "n02125311": "cougar", "n02129165": "lion", "n02132136": "brown bear",
+        "n02123045": "tabby",
+        "n02123394": "Persian cat",
+        "n02124075": "Egyptian cat",
+        "n02125311": "cougar",
+        "n02129165": "lion",
+        "n02132136": "brown bear",
     },
     "Insect": {
-        "n02165456": "ladybug", "n02190166": "fly", "n02206856": "bee",
-        "n02226429": "grasshopper", "n02231487": "walking stick", "n02233338": "cockroach",
+        "n02165456": "ladybug",
+        "n02190166": "fly",
+        "n02206856": "bee",
+        "n02226429": "grasshopper",
+        "n02231487": "walking stick",
+        "n02233338": "cockroach",
     },
     "Arthropod": {
-        "n01768244": "trilobite", "n01770393": "scorpion", "n01774384": "black widow",
-        "n01774750": "tarantula", "n01784675": "centipede", "n01983481": "American lobster",
+        "n01768244": "trilobite",
+        "n01770393": "scorpion",
+        "n01774384": "black widow",
+        "n01774750": "tarantula",
+        "n01784675": "centipede",
+        "n01983481": "American lobster",
     },
     "Ungulate": {
-        "n02395406": "hog", "n02403003": "ox", "n02410509": "bison",
-        "n02415577": "bighorn", "n02423022": "gazelle", "n02437312": "Arabian camel",
+        "n02395406": "hog",
+        "n02403003": "ox",
+        "n02410509": "bison",
+        "n02415577": "bighorn",
+        "n02423022": "gazelle",
+        "n02437312": "Arabian camel",
     },
     "Wheeled vehicle": {
-        "n02814533": "beach wagon", "n03100240": "convertible", "n03393912": "freight car",
-        "n03444034": "go-kart", "n03599486": "jinrikisha", "n03670208": "limousine",
+        "n02814533": "beach wagon",
+        "n03100240": "convertible",
+        "n03393912": "freight car",
+        "n03444034": "go-kart",
+        "n03599486": "jinrikisha",
+        "n03670208": "limousine",
     },
     "Clothing": {
-        "n02669723": "academic gown", "n02730930": "apron", "n02837789": "bikini",
-        "n02883205": "bow tie", "n02963159": "cardigan", "n03026506": "Christmas stocking",
+        "n02669723": "academic gown",
+        "n02730930": "apron",
+        "n02837789": "bikini",
+        "n02883205": "bow tie",
+        "n02963159": "cardigan",
+        "n03026506": "Christmas stocking",
     },
     "Produce": {
-        "n07711569": "mashed potato", "n07715103": "cauliflower", "n07720875": "bell pepper",
-        "n07734744": "mushroom", "n07747607": "orange", "n07749582": "lemon",
+        "n07711569": "mashed potato",
+        "n07715103": "cauliflower",
+        "n07720875": "bell pepper",
+        "n07734744": "mushroom",
+        "n07747607": "orange",
+        "n07749582": "lemon",
     },
     "Food": {
-        "n07579787": "plate", "n07583066": "guacamole", "n07614500": "ice cream",
-        "n07615774": "ice lolly", "n07695742": "pretzel", "n07871810": "meat loaf",
+        "n07579787": "plate",
+        "n07583066": "guacamole",
+        "n07614500": "ice cream",
+        "n07615774": "ice lolly",
+        "n07695742": "pretzel",
+        "n07871810": "meat loaf",
     },
     "Structure": {
-        "n02699494": "altar", "n02788148": "bannister", "n02791270": "barbershop",
-        "n02793495": "barn", "n02814860": "beacon", "n02892201": "brass",
+        "n02699494": "altar",
+        "n02788148": "bannister",
+        "n02791270": "barbershop",
+        "n02793495": "barn",
+        "n02814860": "beacon",
+        "n02892201": "brass",
     },
 }
 
@@ -83,8 +123,17 @@ CLASS_NAMES: dict[str, str] = {wnid: name for group in _GROUPS.values() for wnid
 _LABELS = {wnid: label for label, wnid in enumerate(CLASS_NAMES)}  # 6 * task + position
 
 # What a damaged archive, file or JPEG raises from zipfile, zlib, the file system and the decoder.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError, SyntaxError,
-           Image.DecompressionBombError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    SyntaxError,
+    Image.DecompressionBombError,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +184,7 @@ def load(path: str | os.PathLike, resolution: int, *, progress: bool = True) -> 
     return Photographs(images[0], labels[0], images[1], labels[1], names[0], names[1])
 
 
-def download(
-    folder: str | os.PathLike, url: str = URL, sha256: str | None = SHA256, *, progress: bool = True
-) -> Path:
+def download(folder: str | os.PathLike, url: str = URL, sha256: str | None = SHA256, *, progress: bool = True) -> Path:
     """Fetch the official zip into `folder` and return its path; a verified copy already there is not fetched again.
 
     The bytes go to a `.part` file, which takes its final name only when its SHA-256 is `sha256` (64 hexadecimal
@@ -209,7 +256,7 @@ def _open(path: str | os.PathLike) -> Iterator[tuple[set[str], Callable[[str], b
         raise DataError(f"{path}: not a zip archive, or one that was cut short") from error
     with archive:
         prefix = "" if "wnids.txt" in archive.NameToInfo else f"{ROOT}/"
-        members = {name[len(prefix):] for name in archive.namelist() if name.startswith(prefix)}
+        members = {name[len(prefix) :] for name in archive.namelist() if name.startswith(prefix)}
         yield members, lambda name: archive.read(prefix + name)
 
 
@@ -242,8 +289,9 @@ def _index(
 
     listed = {row[0] for row in rows("wnids.txt")}
     present = set(train.values()) & set(test.values())
-    lacking = [f"{wnid} ({name})" for wnid, name in CLASS_NAMES.items()
-               if wnid not in listed or _LABELS[wnid] not in present]
+    lacking = [
+        f"{wnid} ({name})" for wnid, name in CLASS_NAMES.items() if wnid not in listed or _LABELS[wnid] not in present
+    ]
     if lacking:
         raise DataError(f"{path}: {_some(lacking, 'of the 60 classes are missing', root='')}")
 
@@ -253,8 +301,9 @@ def _index(
         raise DataError(f"{path}: {_some(missing, 'images are missing')}")
 
     # The length before the name sorts the numbers at the end as numbers: n02085620_9 before n02085620_10.
-    return tuple(dict(sorted(split.items(), key=lambda item: (item[1], len(item[0]), item[0])))
-                 for split in (train, test))
+    return tuple(
+        dict(sorted(split.items(), key=lambda item: (item[1], len(item[0]), item[0]))) for split in (train, test)
+    )
 
 
 def _decode(

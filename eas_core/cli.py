@@ -1,4 +1,4 @@
-"""The command line, ``eas``: run, tasks, cost, specialize, evaluate, export, report."""
+"""The command line, ``eas``: run, tasks, cost, specialize, evaluate, export, report, release."""
 
 from __future__ import annotations
 
@@ -28,13 +28,23 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="eas", description="Elastic Architecture Search: one supernet, one generator, a compact network for any task and budget.")
+    parser = argparse.ArgumentParser(
+        prog="eas",
+        description="Elastic Architecture Search: one supernet, one generator, a compact network for any task and budget.",
+    )
     parser.add_argument("--version", action="version", version=f"eas {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--profile", default="demo", help="profile name or YAML file (default: demo)")
-    common.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE", help="override a setting, e.g. --set supernet.batch_size=64; may be repeated")
+    common.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting, e.g. --set supernet.batch_size=64; may be repeated",
+    )
     common.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
     common.add_argument("--runs", default="runs", metavar="FOLDER", help="where artefacts lie (default: runs)")
     common.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
@@ -45,15 +55,29 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function)
         return command
 
-    run = add("run", _run, "train and evaluate, stage by stage; what is there is reused, what was interrupted continues")
-    run.add_argument("--until", default="results", choices=["data", "teacher", "supernet", "generator", "specialized", "results"], help="last stage to make (default: results)")
+    run = add(
+        "run", _run, "train and evaluate, stage by stage; what is there is reused, what was interrupted continues"
+    )
+    run.add_argument(
+        "--until",
+        default="results",
+        choices=["data", "teacher", "supernet", "generator", "specialized", "results"],
+        help="last stage to make (default: results)",
+    )
     run.add_argument("--max-minutes", type=float, help="stop cleanly after this time; run again to continue")
 
     tasks = add("tasks", _tasks, "list the tasks of a profile and their classes")
-    tasks.add_argument("--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them")
+    tasks.add_argument(
+        "--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them"
+    )
 
     cost = add("cost", _cost, "exact multiply-adds and parameters of architectures")
-    cost.add_argument("--archs", required=True, metavar="FILE", help='JSON list of {"depth": [5], "expand": [20], "kernel": [20]}; - for standard input')
+    cost.add_argument(
+        "--archs",
+        required=True,
+        metavar="FILE",
+        help='JSON list of {"depth": [5], "expand": [20], "kernel": [20]}; - for standard input',
+    )
     cost.add_argument("--resolution", type=int, help="image size instead of the profile's")
     cost.add_argument("--num-classes", type=int, help="number of classes instead of the profile's")
 
@@ -69,6 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--onnx", action="store_true", help="also write network.onnx")
 
     add("report", _report, "print the results table of a finished run")
+
+    release = add("release", _release, "copy a finished run's records, weights and profile into a folder")
+    release.add_argument("--out", required=True, metavar="FOLDER", help="folder to write to, e.g. releases/my-run")
     return parser
 
 
@@ -139,7 +166,9 @@ def _cost(options) -> None:
             architectures.append(Architecture.from_dict(item))
         except SpaceError as error:
             raise SpaceError(f"--archs: entry {number}: {error}") from None
-    both = zip(cost.madds(space, architectures), cost.params(space, architectures), strict=True) if architectures else ()
+    both = (
+        zip(cost.madds(space, architectures), cost.params(space, architectures), strict=True) if architectures else ()
+    )
     print(json.dumps([{"madds": madds, "params": params} for madds, params in both]))
 
 
@@ -183,11 +212,18 @@ def _export(options) -> None:
 
 
 def _report(options) -> None:
-    from eas_core import pipeline, records, tables
+    from eas_core import records, tables
 
     run = _make_run(options)
     record = records.read_record(run.folder("results") / "record.json", "results")
     print(tables.results_table(record, run.tasks).to_string())
+
+
+def _release(options) -> None:
+    from eas_core import releases
+
+    for path in releases.publish(_make_run(options), Path(options.out)):
+        print(path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -61,7 +61,7 @@ def _block(in_width: int, out_width: int, size: int, stride: int, kernel: int, m
     return madds, params
 
 
-@lru_cache(maxsize=None)
+@cache
 def cost_tables(space: SearchSpace) -> tuple[CostTable, CostTable]:
     """The tables of multiply-adds and of parameters of a space."""
     size = _downsample(space.resolution, space.stem_stride)
@@ -98,7 +98,10 @@ def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
     pairs = nest(gates.double())  # (..., 45, 2)
     choice = torch.stack([1 - pairs[..., 0], pairs[..., 0] - pairs[..., 1], pairs[..., 1]], dim=-1)  # (..., 45, 3)
     per_block = torch.einsum(
-        "...bk,...be,bke->...b", choice[..., KERNEL_PAIRS, :], choice[..., WIDTH_PAIRS, :], table.blocks.to(gates.device)
+        "...bk,...be,bke->...b",
+        choice[..., KERNEL_PAIRS, :],
+        choice[..., WIDTH_PAIRS, :],
+        table.blocks.to(gates.device),
     )
     return table.fixed + (per_block * depth_gates(pairs)).sum(-1)
 

@@ -52,7 +52,8 @@ def task_set(settings: profiles.Data) -> TaskSet:
         return TaskSet.from_groups(shapes10.TASKS)
     if settings.source == "tiny-imagenet":
         named = {
-            task: tuple(tiny_imagenet.CLASS_NAMES[wnid] for wnid in wnids) for task, wnids in tiny_imagenet.TASKS.items()
+            task: tuple(tiny_imagenet.CLASS_NAMES[wnid] for wnid in wnids)
+            for task, wnids in tiny_imagenet.TASKS.items()
         }
         return TaskSet.from_groups(named)
     raise DataError(f"data.source: {settings.source!r} cannot be prepared yet; shapes10 and tiny-imagenet can")
@@ -63,7 +64,9 @@ def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
     tasks = task_set(settings)
     if settings.source == "tiny-imagenet":
         return tiny_imagenet.TASKS
-    return {name: tuple(tasks.class_names[c] for c in group) for name, group in zip(tasks.names, tasks.classes)}
+    return {
+        name: tuple(tasks.class_names[c] for c in group) for name, group in zip(tasks.names, tasks.classes, strict=True)
+    }
 
 
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
@@ -91,7 +94,10 @@ def _prepare(settings: profiles.Data, resolution: int) -> dict[str, tuple[np.nda
     if not settings.path:
         raise DataError("data.path: not set; give the Tiny-ImageNet zip or folder, e.g. --set data.path=FILE.zip")
     photographs = tiny_imagenet.load(settings.path, resolution)
-    pool, test = (photographs.train_images, photographs.train_labels), (photographs.test_images, photographs.test_labels)
+    pool, test = (
+        (photographs.train_images, photographs.train_labels),
+        (photographs.test_images, photographs.test_labels),
+    )
     wanted = per_class["train"] + per_class["valid"]
     train, valid = hold_out(pool[1], per_class["valid"], settings.seed)
     train = np.concatenate([train[pool[1][train] == c][: per_class["train"]] for c in np.unique(pool[1])])

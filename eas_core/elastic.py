@@ -94,7 +94,9 @@ class ElasticBlock(InvertedResidual):
         return x + depth_gate * y if self.residual else y
 
     def _squeeze_excite(self, y: Tensor, mid: int, hidden: int, hidden_mask: Tensor | None = None) -> Tensor:
-        scale = F.conv2d(y.mean((2, 3), keepdim=True), self.se.reduce.weight[:hidden, :mid], self.se.reduce.bias[:hidden])
+        scale = F.conv2d(
+            y.mean((2, 3), keepdim=True), self.se.reduce.weight[:hidden, :mid], self.se.reduce.bias[:hidden]
+        )
         scale = F.relu(scale)
         if hidden_mask is not None:
             scale = scale * hidden_mask

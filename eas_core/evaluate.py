@@ -49,7 +49,9 @@ class Scores:
 
 
 @torch.no_grad()
-def score(network: torch.nn.Module, split: Split, tasks: TaskSet, index: Tensor | None = None, batch_size: int = 512) -> Scores:
+def score(
+    network: torch.nn.Module, split: Split, tasks: TaskSet, index: Tensor | None = None, batch_size: int = 512
+) -> Scores:
     """Run a calibrated network over a split, or over the images ``index`` of it."""
     network.eval()
     index = torch.arange(len(split)) if index is None else index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 from dataclasses import asdict
@@ -59,7 +60,7 @@ def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> li
     records.write_atomic(paths[1], (json.dumps(description, indent=1) + "\n").encode())
     if onnx:
         paths.append(folder / "network.onnx")
-        records.write_atomic(paths[-1], to_onnx(TaskNetwork(chosen.network.cpu(), classes).eval()))
+        records.write_atomic(paths[-1], to_onnx(TaskNetwork(copy.deepcopy(chosen.network).cpu(), classes).eval()))
     return paths
 
 

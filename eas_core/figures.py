@@ -26,9 +26,7 @@ from eas_core.space import (
     BLOCKS_PER_UNIT,
     EXPANSIONS,
     KERNELS,
-    LARGEST,
     PAIRS,
-    SMALLEST,
     UNITS,
     Architecture,
     SearchSpace,
@@ -409,8 +407,13 @@ def sampled_costs(costs, budget: float, tolerance: float, title: str = "") -> Fi
     width = window / np.clip(40 * window / np.ptp(costs), 1, 5).round() if len(costs) > 1 and np.ptp(costs) else window
     below, above = (max(1, int(np.ceil(gap / width))) for gap in (budget - costs.min(), costs.max() - budget))
     bins = budget + width * np.arange(-below, above + 1)
-    axis.hist([costs[kept], costs[~kept]], bins, stacked=True, color=[EAS, "#BDBDBD"],
-              label=[f"within the window: {kept.sum()}", f"rejected: {(~kept).sum()}"])
+    axis.hist(
+        [costs[kept], costs[~kept]],
+        bins,
+        stacked=True,
+        color=[EAS, "#BDBDBD"],
+        label=[f"within the window: {kept.sum()}", f"rejected: {(~kept).sum()}"],
+    )
     axis.axvline(budget, color=RANDOM, label=f"budget: {budget:g} M")
     axis.axvspan((1 - tolerance) * budget, budget, color=EAS, alpha=0.1, linewidth=0)
     axis.set(xlabel=MADDS_LABEL, ylabel="sampled architectures", title=title)
@@ -487,8 +490,11 @@ def accuracy_by_task(record: dict, chance: float | None = None) -> Figure:
         accuracy = np.array([100 * row["accuracy"] for row in rows])
         bars = _bars([[100 * edge for edge in row["interval"]] for row in rows], accuracy)
         axis.errorbar([r["madds"] for r in rows], accuracy, bars, color=EAS, marker="o", markersize=3.5, capsize=2)
-        random = [(c["madds"], 100 * np.mean(c["random_by_task"], axis=0)[t]) for c in result["comparisons"]
-                  if c["random_accuracy"]]
+        random = [
+            (c["madds"], 100 * np.mean(c["random_by_task"], axis=0)[t])
+            for c in result["comparisons"]
+            if c["random_accuracy"]
+        ]
         if random:
             axis.plot(*zip(*random, strict=True), color=RANDOM, linestyle="--", linewidth=1.2)
         if chance is not None:
@@ -568,8 +574,15 @@ def cosine_similarity(similarities) -> Figure:
     """
     figure, axis = _subplots(height=3.0)
     cost, mean = similarities["average MAdds (M)"], similarities["mean similarity"]
-    axis.fill_between(cost, similarities["lowest"], similarities["highest"], color=EAS, alpha=0.15, linewidth=0,
-                      label="least and most similar pair of tasks")
+    axis.fill_between(
+        cost,
+        similarities["lowest"],
+        similarities["highest"],
+        color=EAS,
+        alpha=0.15,
+        linewidth=0,
+        label="least and most similar pair of tasks",
+    )
     axis.plot(cost, mean, marker="o", color=EAS, label="mean over pairs of tasks")
     axis.set(xlabel=f"average {MADDS_LABEL}", ylabel="cosine similarity")
     axis.set_title(f"{int(similarities['pairs'].iloc[0])} pairs of tasks a level", color=REFERENCE, fontsize=8.5)

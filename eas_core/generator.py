@@ -16,7 +16,9 @@ from eas_core.space import BLOCKS_PER_UNIT, UNITS
 class ArchitectureGenerator(nn.Module):
     """G(B, t; theta). ``budget`` is (B_L, B_H) in millions of multiply-adds, ``anchors`` is K."""
 
-    def __init__(self, tasks: int, budget: tuple[float, float], anchors: int = 10, embedding: int = 32, hidden: int = 64):
+    def __init__(
+        self, tasks: int, budget: tuple[float, float], anchors: int = 10, embedding: int = 32, hidden: int = 64
+    ):
         super().__init__()
         self.low, self.high = budget
         self.task_embedding = nn.Parameter(torch.zeros(tasks, embedding))

@@ -61,14 +61,11 @@ class Run:
         """Every setting that the stage's artefact depends on."""
         upto = list(SECTIONS)[: list(SECTIONS).index(stage) + 1]
         settings = {"seed": self.seed, **self.profile.dump(*(s for name in upto for s in SECTIONS[name]))}
-        settings["data"]["path"] = None  # where photographs lie changes no result
+        del settings["data"]["path"]  # where photographs lie changes no result
         return settings
 
     def key(self, stage: str) -> str:
-        """Identifies a stage's settings."""
-        settings = self.settings(stage)
-        settings["data"] = {k: v for k, v in settings["data"].items() if k != "path"}  # where photographs lie is no setting
-        return records.key(settings)
+        return records.key(self.settings(stage))
 
     def folder(self, stage: str) -> Path:
         return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{self.key(stage)}"
@@ -121,7 +118,9 @@ def _trained(run: Run, stage: str, module: torch.nn.Module, train) -> dict:
         records.load_into(module, folder / "weights.safetensors")
         return records.read_record(folder / "record.json", stage)
     curve, seconds = train(module)
-    records.save_tensors(folder / "weights.safetensors", module.state_dict(), {"stage": stage, "profile": run.profile.name})
+    records.save_tensors(
+        folder / "weights.safetensors", module.state_dict(), {"stage": stage, "profile": run.profile.name}
+    )
     record = records.write_record(
         folder / "record.json", stage, run.settings(stage), {"curve": curve}, seconds, run.device
     )
@@ -176,9 +175,7 @@ def generator(run: Run) -> tuple[ArchitectureGenerator, dict]:
     def train(network):
         weights, _ = supernet(run)
         (split,) = run.splits("valid")
-        return train_generator(
-            network, weights, split, run.tasks, run.profile, run.seed, **run.loop("generator")
-        )
+        return train_generator(network, weights, split, run.tasks, run.profile, run.seed, **run.loop("generator"))
 
     return network, _trained(run, "generator", network, train)
 
@@ -223,7 +220,9 @@ def specialized(run: Run) -> dict:
     return records.write_record(path, "specialized", run.settings("specialized"), result, seconds, run.device)
 
 
-def search_seconds(run: Run, network: ArchitectureGenerator, scenarios: list[tuple[int, float]], repeats: int = 5) -> dict:
+def search_seconds(
+    run: Run, network: ArchitectureGenerator, scenarios: list[tuple[int, float]], repeats: int = 5
+) -> dict:
     """Median seconds of the generator's forward pass, and of the pass with sampling and enforcing the budgets."""
     space, settings = run.profile.search_space(), run.profile.specialize
     task = torch.tensor([t for t, _ in scenarios], device=run.device)
@@ -267,8 +266,8 @@ def results(run: Run) -> dict:
     """The record of the final evaluation on the test split.
 
     Per budget and task: EAS's accuracy with its interval. Per budget: random architectures of equal cost on the same
-    images and the paired difference, also after letting the validation split choose among them. Also the largest and smallest network, and how much random architectures of about
-    equal cost differ among each other.
+    images and the paired difference, also after letting the validation split choose among them. Besides: the largest
+    and the smallest network, and how much random architectures of about equal cost differ among each other.
     """
     path = run.folder("results") / "record.json"
     if path.exists():
@@ -336,7 +335,9 @@ def random_architectures(run: Run, cost: float, count: int) -> list[Architecture
     return sample_near(run.profile.search_space(), cost, run.profile.evaluation.cost_window, count, draw)
 
 
-def _comparison(budget: float, cost: float, ours: Tensor, scored: list[Scores], costs: list[int], tasks: TaskSet) -> dict:
+def _comparison(
+    budget: float, cost: float, ours: Tensor, scored: list[Scores], costs: list[int], tasks: TaskSet
+) -> dict:
     """EAS's networks (``ours``: right or wrong on every test image) against random architectures of equal cost."""
     difference = paired_difference(ours, torch.stack([s.correct for s in scored])) if scored else {}
     return {

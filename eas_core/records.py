@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import time
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -102,13 +102,15 @@ def load_checkpoint(path: Path) -> dict:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file cut short
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"checkpoint: {path} is damaged or cut short ({reason:.120}); remove it to start over") from None
+        raise CheckpointError(
+            f"checkpoint: {path} is damaged or cut short ({reason:.120}); remove it to start over"
+        ) from None
 
 
 # ---------------------------------------------------------------- records
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_hash() -> str:
     """Ten digits that identify the library's source: every .py and .yaml file of eas_core and data_prep."""
     root = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""Published runs: ``releases/<name>/`` holds the records (and weights) of one run, one file a stage."""
+"""Published runs: ``releases/<name>/`` holds the records, weights and exact profile of one run, one file a stage."""
 
 from __future__ import annotations
 
@@ -7,17 +7,39 @@ import json
 import shlex
 from pathlib import Path
 
-from eas_core import data, profiles, records
+import yaml
+
+from eas_core import data, pipeline, profiles, records
 from eas_core.tasks import TaskSet
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("teacher", "supernet", "generator", "specialized", "results")
+STAGES = pipeline.STAGES
+WEIGHTS = ("supernet", "generator")  # the teacher has done its work
 
 
 def folder(release: str | Path) -> Path:
     """A release's folder: as given, or else relative to the project, so that notebooks work from any directory."""
     path = Path(release)
     return path if path.is_absolute() or path.exists() else ROOT / path
+
+
+def publish(run: pipeline.Run, target: Path) -> list[Path]:
+    """Copy a finished run's records, weights and profile into the folder ``target``; returns what was written.
+
+    Copied as they are, so hashes stay. An unfinished run raises :class:`DataError` and writes nothing.
+    """
+    target = Path(target)
+    sources = {f"{stage}.json": run.folder(stage) / "record.json" for stage in STAGES}
+    for stage, source in zip(STAGES, sources.values(), strict=True):
+        records.read_record(source, stage)
+    sources |= {f"{stage}.safetensors": run.folder(stage) / "weights.safetensors" for stage in WEIGHTS}
+    content = {target / name: source.read_bytes() for name, source in sources.items()}
+    settings = json.loads(content[target / "results.json"])["settings"]
+    profile = {"name": run.profile.name, **{name: value for name, value in settings.items() if name != "seed"}}
+    content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
+    for path, blob in content.items():
+        records.write_atomic(path, blob)
+    return list(content)
 
 
 def read(release: str | Path) -> dict[str, dict]:

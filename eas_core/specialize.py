@@ -90,7 +90,9 @@ def nearest_feasible(z: Tensor, space: SearchSpace, budget: float) -> Architectu
     """
     low, high = budget_range(space)
     if budget < low:
-        raise SpaceError(f"budget: {budget:g} M is below the smallest architecture's {low:g} M (range {low:g}-{high:g} M)")
+        raise SpaceError(
+            f"budget: {budget:g} M is below the smallest architecture's {low:g} M (range {low:g}-{high:g} M)"
+        )
     gates = nest((z > 0).float()).flatten()
 
     def cost(candidates: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """The supernet: one set of weights, three views that agree.
 
-    supernet(x, architecture)   slices the weights; what sub-network training uses
-    supernet(x, gates)          multiplies by 0/1 masks, differentiable in the gates; what generator training uses
-    supernet.extract(arch)      a plain network with copied weights; what users get
+supernet(x, architecture)   slices the weights; what sub-network training uses
+supernet(x, gates)          multiplies by 0/1 masks, differentiable in the gates; what generator training uses
+supernet.extract(arch)      a plain network with copied weights; what users get
 """
 
 from __future__ import annotations

@@ -254,8 +254,10 @@ def _shape(architecture: dict) -> dict[str, float]:
     """Number of searched blocks, and their mean kernel size and expansion ratio."""
     value = Architecture.from_dict(architecture)
     active = [block for block in range(len(value.kernel)) if value.active(block)]
-    means = {name: float(np.mean([values[b] for b in active])) for name, values in
-             (("kernel", value.kernel), ("ratio", value.expand))}
+    means = {
+        name: float(np.mean([values[b] for b in active]))
+        for name, values in (("kernel", value.kernel), ("ratio", value.expand))
+    }
     return {"blocks": sum(value.depth), **means}
 
 
@@ -278,8 +280,10 @@ def budget_table(record: dict) -> pd.DataFrame:
 
 def architecture_growth(record: dict) -> pd.DataFrame:
     """Means over tasks at each budget: searched blocks, their kernel size and ratio (Figure VII in numbers)."""
-    shapes = [{"budget (M)": row["budget"], "MAdds (M)": row["madds"], **_shape(row["architecture"])}
-              for row in record["result"]["rows"]]
+    shapes = [
+        {"budget (M)": row["budget"], "MAdds (M)": row["madds"], **_shape(row["architecture"])}
+        for row in record["result"]["rows"]
+    ]
     return pd.DataFrame(shapes).groupby("budget (M)").mean().round(3)
 
 

@@ -51,6 +51,8 @@ class TaskSet:
         """Number of a task given by name or number; an unknown one raises :class:`SpaceError` listing what there is."""
         if isinstance(task, str) and task in self.names:
             return self.names.index(task)
+        if isinstance(task, str) and task.isdecimal():
+            task = int(task)
         if isinstance(task, int) and 0 <= task < len(self):
             return task
         raise SpaceError(f"task: {task!r} is not one of {', '.join(self.names)} (or 0..{len(self) - 1})")

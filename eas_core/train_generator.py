@@ -90,6 +90,4 @@ def train_generator(
 
     images_per_step = settings.scenarios_per_step * (settings.task_images + settings.context_images)
     modules = {"generator": generator}
-    return train(
-        "generator", folder, settings.steps, modules, optimizer, step, images_per_step=images_per_step, **loop
-    )
+    return train("generator", folder, settings.steps, modules, optimizer, step, images_per_step=images_per_step, **loop)

@@ -76,7 +76,13 @@ def teacher_logits(teacher: Supernet, split: Split, batch_size: int = 512) -> Te
 
 
 def train_supernet(
-    network: Supernet, teacher: Supernet | None, split: Split, profile: profiles.Profile, seed: int, folder: Path, **loop
+    network: Supernet,
+    teacher: Supernet | None,
+    split: Split,
+    profile: profiles.Profile,
+    seed: int,
+    folder: Path,
+    **loop,
 ) -> tuple[list[dict], float]:
     """Progressive shrinking in place, all stages in order; returns (training curve, seconds).
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers import SMALL
 from hypothesis import settings
 
 from eas_core import pipeline
 from eas_core.space import SearchSpace
-from helpers import SMALL
 
 torch.set_num_threads(1)
 settings.register_profile("kit", deadline=None, derandomize=True, max_examples=25)

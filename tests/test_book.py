@@ -15,7 +15,14 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
-FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def toc_pages() -> list[str]:
@@ -41,7 +48,10 @@ def test_settings_that_the_prose_names_exist(page):
     from eas_core import profiles
 
     settings = profiles.load("demo").model_dump()
-    for name in re.findall(r"`((?:supernet|generator|specialize|evaluation|calibration|data)(?:\.\w+)+)", (ROOT / "book" / page).read_text()):
+    for name in re.findall(
+        r"`((?:supernet|generator|specialize|evaluation|calibration|data)(?:\.\w+)+)",
+        (ROOT / "book" / page).read_text(),
+    ):
         functools.reduce(lambda level, part: level[part], name.split("."), settings)
 
 

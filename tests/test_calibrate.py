@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from helpers import bits, one_line, random_split, random_supernet
 from torch import nn
 
 from eas_core.calibrate import calibrate
 from eas_core.data import Split, normalise, rng
 from eas_core.errors import SpaceError
 from eas_core.space import sample
-from helpers import bits, one_line, random_split, random_supernet
 
 ARCHITECTURE = sample(rng(0, "calibrate"))
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

@@ -274,8 +274,9 @@ def test_weights_cut_short_are_one_line_and_stay(eas, copied, stage):
 
 
 def test_weights_of_another_space_are_one_line(eas, copied):
-    from eas_core.supernet import Supernet
     from helpers import SMALL
+
+    from eas_core.supernet import Supernet
 
     run, words = copied
     path = run.folder("supernet") / "weights.safetensors"
@@ -347,5 +348,3 @@ def test_a_run_stopped_by_its_time_limit_continues(eas, copied):
     assert out.count("\n") == 2  # teacher and supernet were there
     status, out, err = eas("run", "--until", "generator", *changed, *words)
     assert (status, err) == (0, "") and out.count("\n") == 3
-
-

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import SMALL, architectures, one_line
 from hypothesis import given, settings
 from torch import nn
 
@@ -15,7 +16,6 @@ from eas_core.data import rng
 from eas_core.errors import SpaceError
 from eas_core.network import Network
 from eas_core.space import BLOCKS, LARGEST, SMALLEST, Architecture, SearchSpace, nest, sample, to_gates, uniform
-from helpers import SMALL, architectures, one_line
 
 FACTS = Path(__file__).resolve().parents[2] / "shared" / "facts" / "ofa_madds_examples.json"
 SPACES = [

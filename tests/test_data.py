@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from helpers import TASKS, one_line, random_split
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from eas_core import data, profiles
 from eas_core.data import MEAN, STD, augment, epoch_order, hold_out, normalise, rng
 from eas_core.errors import CheckpointError, DataError
 from eas_core.train_supernet import batch, steps_of
-from helpers import TASKS, one_line, random_split
 
 SETTINGS = profiles.load("smoke").data
 
@@ -109,8 +109,8 @@ def test_normalising_uses_imagenets_statistics():
     images = torch.zeros(1, 3, 2, 2, dtype=torch.uint8)
     images[:, :, 0, 0] = 255
     out = normalise(images)
-    torch.testing.assert_close(out[0, :, 1, 1], torch.tensor([-m / s for m, s in zip(MEAN, STD)]))
-    torch.testing.assert_close(out[0, :, 0, 0], torch.tensor([(1 - m) / s for m, s in zip(MEAN, STD)]))
+    torch.testing.assert_close(out[0, :, 1, 1], torch.tensor([-m / s for m, s in zip(MEAN, STD, strict=True)]))
+    torch.testing.assert_close(out[0, :, 0, 0], torch.tensor([(1 - m) / s for m, s in zip(MEAN, STD, strict=True)]))
     assert out.is_contiguous(memory_format=torch.channels_last)
 
 

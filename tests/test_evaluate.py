@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
+from helpers import TASKS, random_split
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eas_core.data import rng
 from eas_core.evaluate import Scores, paired_difference, score, wilson
-from helpers import TASKS, random_split
 
 
 class Fixed(torch.nn.Module):

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from test_tables import TASKS, results  # noqa: F401, F811  (a fixture)
 
 from eas_core import figures, tables
 from eas_core.space import LARGEST, SMALLEST, SearchSpace, sample
 from eas_core.tasks import task_dropout_mask
-from test_tables import TASKS, results  # noqa: F401  (a fixture)
 
 SPACE = SearchSpace(num_classes=6, resolution=32, widths=(8, 16, 24, 32, 40), final_width=64, head_width=64)
 
@@ -26,7 +26,7 @@ def record(kind: str, **curve) -> dict:
     return {"kind": kind, "settings": {"supernet": {"stages": stages}}, "result": {"curve": points}}
 
 
-def many(results: dict) -> dict:
+def many(results: dict) -> dict:  # noqa: F811
     """Ten tasks with long names instead of three, to see whether labels still fit."""
     rows = results["result"]["rows"]
     results["result"]["rows"] = [{**r, "task": f"{r['task']} number {i}"} for r in rows for i in range(4)]

@@ -69,7 +69,9 @@ def test_environment_installs_this_project_under_its_constraints():
     assert tuple(map(int, python.split("."))) >= tuple(map(int, minimum.split(".")))
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "environment.yml", "pyproject.toml", "Makefile", "Snakefile", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["constraints.txt", "environment.yml", "pyproject.toml", "Makefile", "Snakefile", ".ci/run"]
+)
 def test_no_file_names_a_package_registry(name):
     assert not REGISTRY.search((ROOT / name).read_text())
 

@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import yaml
+from helpers import one_line
 
 from eas_core import profiles
 from eas_core.cost import budget_range
 from eas_core.errors import EASError, ProfileError
-from helpers import one_line
 
 SMOKE = yaml.safe_load((profiles.FOLDER / "smoke.yaml").read_text())
 

@@ -7,11 +7,11 @@ import resource
 
 import pytest
 import torch
+from helpers import SMALL, bits, one_line
 
 from eas_core import records
 from eas_core.errors import CheckpointError, DataError, EASError
 from eas_core.supernet import Supernet
-from helpers import SMALL, bits, one_line
 
 
 def full_disk(*_):

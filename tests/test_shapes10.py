@@ -86,21 +86,25 @@ def test_splits_and_seeds_share_no_image():
 
 def test_the_same_stream_gives_the_same_scenes_at_every_resolution():
     for class_index in range(0, 60, 5):
-        small, large = (shapes10.draw(class_index, 4, size, np.random.default_rng(1)).astype(float)
-                        for size in (24, 48))
+        small, large = (
+            shapes10.draw(class_index, 4, size, np.random.default_rng(1)).astype(float) for size in (24, 48)
+        )
         shrunk = large.reshape(4, 3, 24, 2, 24, 2).mean(axis=(3, 5))
         for a, b in zip(small, shrunk, strict=True):
             assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.6
 
 
-@pytest.mark.parametrize("field, arguments", [
-    ("split", ("validation", 1, SIZE, 0)),
-    ("per_class", ("train", 0, SIZE, 0)),
-    ("per_class", ("train", 1.5, SIZE, 0)),
-    ("resolution", ("train", 1, 4, 0)),
-    ("seed", ("train", 1, SIZE, -1)),
-    ("seed", ("train", 1, SIZE, True)),
-])
+@pytest.mark.parametrize(
+    "field, arguments",
+    [
+        ("split", ("validation", 1, SIZE, 0)),
+        ("per_class", ("train", 0, SIZE, 0)),
+        ("per_class", ("train", 1.5, SIZE, 0)),
+        ("resolution", ("train", 1, 4, 0)),
+        ("seed", ("train", 1, SIZE, -1)),
+        ("seed", ("train", 1, SIZE, True)),
+    ],
+)
 def test_bad_arguments_are_named_in_one_line(field, arguments):
     with pytest.raises(DataError) as error:
         shapes10.draw_split(*arguments)
@@ -131,7 +135,7 @@ def test_distance_to_segments_is_right_also_for_a_point():
     axis = np.array([-1, 0, 1], np.float32)
     start, end = np.array([[[0, 0], [-1, -1]]], np.float32), np.array([[[0, 0], [1, -1]]], np.float32)
     distance = shapes10._segments(axis, start, end)[0]  # a point in the middle and a line along the upper edge
-    assert np.allclose(distance, [[0, 0, 0], [1, 0, 1], [2 ** 0.5, 1, 2 ** 0.5]], atol=1e-6)
+    assert np.allclose(distance, [[0, 0, 0], [1, 0, 1], [2**0.5, 1, 2**0.5]], atol=1e-6)
 
 
 def test_number_of_dots_is_the_label():
@@ -144,6 +148,7 @@ def test_number_of_dots_is_the_label():
 
 def test_mean_colour_tells_colour_pairs_but_not_polygons():
     """A nearest-mean classifier on the average hue, measured from that of the background (the median)."""
+
     def features(class_index, stream):
         images = shapes10.draw(class_index, 150, SIZE, np.random.default_rng([class_index, stream])).astype(float)
         chroma = images - images.mean(axis=1, keepdims=True)
@@ -152,8 +157,10 @@ def test_mean_colour_tells_colour_pairs_but_not_polygons():
 
     def accuracy(task):
         means = np.stack([features(c, 0).mean(axis=0) for c in classes_of(task)])
-        hits = [np.linalg.norm(features(c, 1)[:, None] - means, axis=-1).argmin(axis=1) == position
-                for position, c in enumerate(classes_of(task))]
+        hits = [
+            np.linalg.norm(features(c, 1)[:, None] - means, axis=-1).argmin(axis=1) == position
+            for position, c in enumerate(classes_of(task))
+        ]
         return np.mean(hits)
 
     assert accuracy("colour_pairs") > 0.4  # chance is 0.17

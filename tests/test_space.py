@@ -5,6 +5,7 @@ import json
 
 import pytest
 import torch
+from helpers import architectures, one_line
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,6 @@ from eas_core.space import (
     to_gates,
     uniform,
 )
-from helpers import architectures, one_line
 
 
 @given(architectures())

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers import SMALL, TASKS, architectures, bits, one_line, random_split, random_supernet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from eas_core.errors import SpaceError
 from eas_core.generator import ArchitectureGenerator
 from eas_core.space import LARGEST, SMALLEST, from_gates, to_gates
 from eas_core.specialize import Proposal, nearest_feasible, propose, specialize
-from helpers import SMALL, TASKS, architectures, bits, one_line, random_split, random_supernet
 
 LOW, HIGH = budget_range(SMALL)
 SETTINGS = profiles.Specialize(samples=256, candidates=20, budgets=(1.0,))

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from helpers import SMALL, architectures, bits, random_images, random_supernet
 from hypothesis import given, settings
 
 from eas_core.data import rng
 from eas_core.errors import SpaceError
 from eas_core.space import LARGEST, SMALLEST, sample, to_gates, uniform
 from eas_core.supernet import Supernet, initialise
-from helpers import SMALL, architectures, bits, random_images, random_supernet
 
 NETWORK = random_supernet()
 IMAGES = random_images()

@@ -71,8 +71,18 @@ def line(call, *arguments, **keywords) -> str:
 
 
 def test_ten_disjoint_tasks_of_six_classes_in_ascending_order():
-    assert list(TASKS) == ["Dog", "Carnivore", "Insect", "Arthropod", "Ungulate", "Wheeled vehicle", "Clothing",
-                           "Produce", "Food", "Structure"]
+    assert list(TASKS) == [
+        "Dog",
+        "Carnivore",
+        "Insect",
+        "Arthropod",
+        "Ungulate",
+        "Wheeled vehicle",
+        "Clothing",
+        "Produce",
+        "Food",
+        "Structure",
+    ]
     wnids = [wnid for task in TASKS.values() for wnid in task]
     assert len(set(wnids)) == 60 and wnids == list(CLASS_NAMES)
     assert all(len(task) == 6 and list(task) == sorted(task) for task in TASKS.values())

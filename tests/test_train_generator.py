@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from helpers import SMALL, TASKS, bits, random_split
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from eas_core.data import rng
 from eas_core.generator import ArchitectureGenerator
 from eas_core.supernet import Supernet, initialise
 from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator
-from helpers import SMALL, TASKS, bits, random_split
 
 SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
     "generator.budget=[0.6, 2.6]",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import SMALL, TASKS, bits, one_line, random_split
 
 from eas_core import profiles, records, train_generator, train_supernet, training
 from eas_core.data import rng
@@ -19,7 +20,6 @@ from eas_core.generator import ArchitectureGenerator
 from eas_core.space import LARGEST
 from eas_core.supernet import Supernet, initialise
 from eas_core.training import Stopped, cosine, make_optimizer
-from helpers import SMALL, TASKS, bits, one_line, random_split
 
 ROOT = Path(__file__).parents[1]
 PROFILE = profiles.load(

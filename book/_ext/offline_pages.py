@@ -20,7 +20,9 @@ def copy_mathjax(app) -> None:
         return
     spec = importlib.util.find_spec("sphinx-mathjax-offline")
     if spec is None:
-        raise ExtensionError("the package sphinx-mathjax-offline is not installed: pip install -c constraints.txt -e .[book]")
+        raise ExtensionError(
+            "the package sphinx-mathjax-offline is not installed: pip install -c constraints.txt -e .[book]"
+        )
     source = Path(spec.origin).parent / "static" / "mathjax"
     target = Path(app.outdir) / "_static" / "mathjax"
     for name in MATHJAX:
