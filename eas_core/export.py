@@ -79,20 +79,21 @@ def load(folder: Path) -> TaskNetwork:
 
 
 def to_onnx(network: TaskNetwork) -> bytes:
-    """The network as ONNX (opset 17) with a free batch size; needs the ``onnx`` package."""
+    """The network as ONNX with a free batch size; needs the packages ``onnx`` and ``onnxscript``."""
     size = network.network.space.resolution
-    buffer = io.BytesIO()
     try:
-        torch.onnx.export(
+        program = torch.onnx.export(
             network,
-            (torch.zeros(1, 3, size, size),),
-            buffer,
+            (torch.zeros(2, 3, size, size),),
             input_names=["images"],
             output_names=["logits"],
-            dynamic_axes={"images": {0: "n"}, "logits": {0: "n"}},
-            opset_version=17,
-            dynamo=False,
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            verbose=False,
         )
     except ImportError as error:
-        raise EASError(f"export: ONNX needs a package that is not installed ({error}); pip install onnx") from None
+        message = f"export: ONNX needs a package that is not installed ({error}); pip install onnx onnxscript"
+        raise EASError(message) from None
+    buffer = io.BytesIO()
+    program.save(buffer)
     return buffer.getvalue()

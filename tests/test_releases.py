@@ -1,0 +1,59 @@
+"""A published run is whole: its weights and records belong together, and its architectures come out of its generator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from eas_core import pipeline, profiles, records, releases
+from eas_core.cost import madds
+from eas_core.errors import DataError
+from eas_core.space import Architecture
+from eas_core.specialize import propose
+from eas_core.supernet import Supernet
+
+ROOT = Path(__file__).parents[1]
+PUBLISHED = sorted(path.parent for path in (ROOT / "releases").glob("*/results.json"))
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_weights_load_and_the_generator_proposes_the_published_architectures(folder):
+    published = releases.read(folder)
+    profile = profiles.Profile(**yaml.safe_load((folder / "profile.yaml").read_text()))
+    run = pipeline.Run(profile, published["results"]["settings"]["seed"])
+    records.load_into(Supernet(profile.search_space()), folder / "supernet.safetensors")
+    generator = pipeline.new_generator(run)
+    records.load_into(generator, folder / "generator.safetensors")
+    rows = published["specialized"]["result"]["rows"]
+    scenarios = [(run.tasks.index(row["task"]), row["budget"]) for row in rows]
+    proposals = propose(generator, profile.search_space(), scenarios, profile.specialize, run.seed)
+    for row, proposal in zip(rows, proposals, strict=True):
+        chosen = Architecture.from_dict(row["architecture"])
+        assert chosen in proposal.candidates
+        assert madds(profile.search_space(), [chosen])[0] == round(row["madds"] * 1e6) <= row["budget"] * 1e6
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_accuracies_follow_from_the_counts_of_test_images(folder):
+    result = releases.read(folder)["results"]["result"]
+    for row in result["rows"]:
+        assert row["accuracy"] * row["n"] == pytest.approx(round(row["accuracy"] * row["n"]), abs=1e-6)
+        assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
+
+
+def test_releases_stay_small():
+    weights = sum(path.stat().st_size for path in (ROOT / "releases").rglob("*.safetensors"))
+    assert weights <= 20e6
+
+
+def test_publishing_copies_a_finished_run_and_refuses_an_unfinished_one(smoke_run, tmp_path):
+    releases.publish(smoke_run, tmp_path / "release")
+    assert releases.read(tmp_path / "release")["results"]["result"]["rows"]
+    profile = profiles.load(str(tmp_path / "release" / "profile.yaml"))
+    assert pipeline.Run(profile, smoke_run.seed).key("results") == smoke_run.key("results")
+    unfinished = pipeline.make_run("smoke", root=tmp_path / "runs", device="cpu")
+    with pytest.raises(DataError):
+        releases.publish(unfinished, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
