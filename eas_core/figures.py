@@ -466,15 +466,19 @@ def accuracy_cost(record: dict, chance: float | None = None, paper=None) -> Figu
         bars = _bars([[100 * edge for edge in extreme["interval"]]], value)
         options = {"color": "black", "capsize": 3, "linestyle": "none", "label": f"{name} sub-network"}
         axis.errorbar([extreme["madds"]], value, bars, marker=marker, **options)
-    if chance is not None:
-        axis.axhline(100 * chance, color=REFERENCE, linestyle=":", linewidth=1.2, label="chance")
     if paper is not None:
         cost, accuracy = paper["avg_madds_millions"], paper["avg_acc_percent"]
         axis.plot(cost, accuracy, "*", color=FOURTH, markersize=9, label="EAS, paper")
     axis.set(xlabel=MADDS_LABEL, ylabel=f"mean {TASK_ACCURACY_LABEL}")
-    axis.set_title(f"n = {levels[0]['n']:,} test images a point, bars: 95 % interval", color=REFERENCE, fontsize=8.5)
+    title = f"n = {levels[0]['n']:,} test images a point, bars: 95 % interval{_guessing(chance)}"
+    axis.set_title(title, color=REFERENCE, fontsize=8.5)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
+
+
+def _guessing(chance: float | None) -> str:
+    """Chance in words: as a line it would stretch the axis until the differences of interest vanish."""
+    return "" if chance is None else f"; guessing: {100 * chance:.1f} %"
 
 
 @_styled
@@ -497,19 +501,15 @@ def accuracy_by_task(record: dict, chance: float | None = None) -> Figure:
         ]
         if random:
             axis.plot(*zip(*random, strict=True), color=RANDOM, linestyle="--", linewidth=1.2)
-        if chance is not None:
-            axis.axhline(100 * chance, color=REFERENCE, linestyle=":", linewidth=1.2)
         axis.set_title(_readable(name), fontsize=9)
     for axis in axes.flat[len(names) :]:
         axis.set_axis_off()
     figure.supxlabel(MADDS_LABEL, fontsize=9.5)
     figure.supylabel(TASK_ACCURACY_LABEL, fontsize=9.5)
     n = result["rows"][0]["n"]
-    label = f"EAS, 95 % interval, n = {n:,} a point"
+    label = f"EAS, 95 % interval, n = {n:,} a point{_guessing(chance)}"
     handles = [plt.Line2D([], [], color=EAS, marker="o", markersize=3.5, label=label)]
     handles.append(plt.Line2D([], [], color=RANDOM, linestyle="--", label="random, equal cost (mean)"))
-    if chance is not None:
-        handles.append(plt.Line2D([], [], color=REFERENCE, linestyle=":", label="chance"))
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
     return figure
 

@@ -106,8 +106,9 @@ def picked(record: dict) -> str:
         f"{f' and below zero at {len(below)} ({_budgets(below)})' if below else ''}. "
         + (
             "So the generator itself brings something there."
-            if above
-            else "**What EAS gains over picking at random, if anything, is not shown to come from the generator.**"
+            if len(above) > 1
+            else "**What EAS gains over picking at random, if anything, is not shown to come from the generator**"
+            + (": among several intervals, one may lie above zero by chance." if above else ".")
         )
     )
 

@@ -127,6 +127,7 @@ def results_table(record: dict, tasks: TaskSet) -> pd.DataFrame:
             }
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index = pd.MultiIndex.from_tuples(table.index, names=["budget (M)", "method"])
+    table.columns = [name.replace("_", " ") for name in table.columns]  # so that a narrow page can wrap them
     return table.sort_index(level=0, sort_remaining=False)
 
 

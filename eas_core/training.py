@@ -35,7 +35,7 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
+        mallopt(-3, 2**30) or mallopt(-3, 2**25)  # M_MMAP_THRESHOLD; older glibc allows 32 MiB at most
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
