@@ -51,10 +51,9 @@ class TaskSet:
         """Number of a task given by name or number; an unknown one raises :class:`SpaceError` listing what there is."""
         if isinstance(task, str) and task in self.names:
             return self.names.index(task)
-        if isinstance(task, str) and task.isdecimal():
-            task = int(task)
-        if isinstance(task, int) and 0 <= task < len(self):
-            return task
+        for number in range(len(self)):
+            if task in (number, str(number)):
+                return number
         raise SpaceError(f"task: {task!r} is not one of {', '.join(self.names)} (or 0..{len(self) - 1})")
 
     def membership(self) -> Tensor:
