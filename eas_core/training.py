@@ -28,8 +28,8 @@ POINTS = 200  # of a training curve
 def keep_freed_memory() -> None:
     """Tell glibc to keep freed memory instead of giving it back to the kernel; does nothing elsewhere.
 
-    Each step frees and allocates the same activations. By default glibc returns such large blocks, and every page is
-    then faulted in anew: depthwise convolutions on 16 x 16 maps ran up to six times slower.
+    Each step frees and allocates the same activations. By default glibc returns such large blocks, and every page of
+    them is then faulted in anew. What this gains depends on the shapes; ``make bench`` measures it.
     """
     if sys.platform != "linux":
         return
