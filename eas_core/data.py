@@ -74,7 +74,7 @@ def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str
     relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
     folder = Path(cache) / f"{settings.source}-{resolution}-{records.key(relevant)}"
     if not all((folder / f"{name}.safetensors").exists() for name in SPLITS):
-        for name, (images, labels) in _prepare(settings, resolution).items():
+        for name, (images, labels) in _prepare(settings, resolution, Path(cache)).items():
             digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
             tensors = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels)}
             records.save_tensors(folder / f"{name}.safetensors", tensors, {"digest": digest})
@@ -85,31 +85,38 @@ def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str
     return splits
 
 
-def _prepare(settings: profiles.Data, resolution: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _prepare(settings: profiles.Data, resolution: int, cache: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     per_class = {name: getattr(settings, f"{name}_per_class") for name in SPLITS}
     if settings.source == "shapes10":
         return {name: shapes10.draw_split(name, n, resolution, settings.seed) for name, n in per_class.items()}
     if settings.source != "tiny-imagenet":
         task_set(settings)  # raises: no such source yet
-    if not settings.path:
-        raise DataError("data.path: not set; give the Tiny-ImageNet zip or folder, e.g. --set data.path=FILE.zip")
-    photographs = tiny_imagenet.load(settings.path, resolution)
+    photographs = tiny_imagenet.load(settings.path or _official_zip(cache), resolution)
     pool, test = (
         (photographs.train_images, photographs.train_labels),
         (photographs.test_images, photographs.test_labels),
     )
-    wanted = per_class["train"] + per_class["valid"]
+    for names, labels in ((("train", "valid"), pool[1]), (("test",), test[1])):
+        wanted, smallest = sum(per_class[name] for name in names), np.bincount(labels).min()
+        if wanted > smallest:
+            asked = " + ".join(f"data.{name}_per_class" for name in names)
+            raise DataError(f"{asked} = {wanted}, but a class has only {smallest} images")
     train, valid = hold_out(pool[1], per_class["valid"], settings.seed)
     train = np.concatenate([train[pool[1][train] == c][: per_class["train"]] for c in np.unique(pool[1])])
-    smallest = np.bincount(pool[1]).min()
-    if wanted > smallest:
-        raise DataError(f"data: train_per_class + valid_per_class = {wanted}, but a class has only {smallest} images")
     kept = np.concatenate([np.flatnonzero(test[1] == c)[: per_class["test"]] for c in np.unique(test[1])])
     return {
         "train": (pool[0][train], pool[1][train]),
         "valid": (pool[0][valid], pool[1][valid]),
         "test": (test[0][kept], test[1][kept]),
     }
+
+
+def _official_zip(cache: Path) -> Path:
+    """Tiny-ImageNet's zip when no ``data.path`` is given: downloaded once into the cache, its SHA-256 checked."""
+    try:
+        return tiny_imagenet.download(cache)
+    except DataError as error:
+        raise DataError(f"data.path: not set, and {error}; or give the zip, --set data.path=FILE.zip") from error
 
 
 def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,7 @@ class Settings(BaseModel):
 
 class Data(Settings):
     source: Literal["shapes10", "tiny-imagenet", "imagenet"]
-    path: str | None = None  # zip or folder of photographs
+    path: str | None = None  # zip or folder of photographs; if not given, Tiny-ImageNet's zip is downloaded
     # Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
     seed: Annotated[int, Field(ge=0)] = 0
     train_per_class: Count
@@ -92,7 +92,7 @@ class Supernet(Settings):
     warmup: Fraction = 0.0
     subnets_per_step: Count = 1
     distillation: NotNegative = 1.0  # weight of the teacher's soft labels beside the cross-entropy
-    # Whether the teacher looks at each image once, as it is, or at every augmented batch. Once saves a third of the time.
+    # Whether the teacher looks at each image once, as it is, or at every augmented batch.
     cached_teacher: bool = False
     task_dropout: TaskDropout
 

@@ -328,7 +328,11 @@ def test_a_report_of_a_finished_run_names_every_budget(eas, smoke_run):
     assert (status, err) == (0, "") and all(f"{budget:g}" in out for budget in smoke_run.profile.specialize.budgets)
 
 
-def test_photographs_that_are_not_there_are_one_line(eas, tmp_path):
+def test_photographs_that_are_not_there_are_one_line(eas, tmp_path, monkeypatch):
+    def no_network(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
     words = ("run", "--profile", "smoke", "--set", "data.source=tiny-imagenet", "--device", "cpu")
     words = (*words, "--runs", str(tmp_path))
     assert_one_line(eas(*words), "data.path")

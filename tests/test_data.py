@@ -79,10 +79,45 @@ def test_a_prepared_split_cut_short_is_one_line(tmp_path):
     assert str(path) in one_line(error.value)
 
 
-def test_photographs_without_a_path_are_asked_for_in_one_line(tmp_path):
+def test_without_a_path_and_a_network_photographs_are_asked_for_in_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(data.tiny_imagenet.urllib.request, "urlopen", no_network)
     with pytest.raises(DataError) as error:
         data.load(with_settings(source="tiny-imagenet"), 32, tmp_path)
     assert "data.path" in one_line(error.value)
+
+
+def no_network(*_, **__):
+    raise OSError("no network")
+
+
+def photographs(path, resolution):
+    """Eight training and four test images a class instead of what ``path`` holds."""
+    train, test = (np.repeat(np.arange(60), n) for n in (8, 4))
+    images = [np.zeros((len(labels), 3, resolution, resolution), np.uint8) for labels in (train, test)]
+    return data.tiny_imagenet.Photographs(images[0], train, images[1], test, [], [])
+
+
+def test_without_a_path_the_official_zip_is_downloaded_into_the_cache(tmp_path, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(data.tiny_imagenet, "download", lambda folder: fetched.append(folder) or "the.zip")
+    monkeypatch.setattr(data.tiny_imagenet, "load", lambda path, size: fetched.append(path) or photographs(path, size))
+    settings = with_settings(source="tiny-imagenet", train_per_class=5, valid_per_class=3, test_per_class=4)
+    train, valid, test = data.load(settings, 8, tmp_path)
+    assert fetched == [tmp_path, "the.zip"]
+    assert (len(train), len(valid), len(test)) == (300, 180, 240)
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [((6, 3, 4), "data.train_per_class + data.valid_per_class = 9"), ((5, 3, 5), "data.test_per_class = 5")],
+)
+def test_more_images_than_a_class_has_are_one_line(tmp_path, monkeypatch, counts, said):
+    monkeypatch.setattr(data.tiny_imagenet, "load", photographs)
+    names = ("train_per_class", "valid_per_class", "test_per_class")
+    settings = with_settings(source="tiny-imagenet", path="the.zip", **dict(zip(names, counts, strict=True)))
+    with pytest.raises(DataError) as error:
+        data.load(settings, 8, tmp_path)
+    assert said in one_line(error.value)
 
 
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(5), 30))
