@@ -104,7 +104,7 @@ class Supernet(nn.Module):
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
     """Draw all weights anew: He-normal convolutions (fan-out), BatchNorm 1 and 0, last BatchNorm of a residual branch 0.
 
-    Zeroing that scale makes each residual block start as the identity, which trains far faster at this depth.
+    Zeroing that scale makes each residual block start as the identity, so a deep network starts training at once.
     """
     for m in module.modules():
         if isinstance(m, nn.Conv2d):
