@@ -144,9 +144,10 @@ def make_optimizer(module: torch.nn.Module, settings: profiles.Optimizer) -> tor
     rest = [p for p in module.parameters() if p.ndim <= 1]
     groups = [{"params": decay, "weight_decay": settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
     if settings.kind == "sgd":
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.momentum > 0)
+        nesterov = settings.momentum > 0
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=nesterov, fused=True)
     kind = torch.optim.AdamW if settings.kind == "adamw" else torch.optim.Adam
-    return kind(groups, lr=settings.lr)
+    return kind(groups, lr=settings.lr, fused=True)
 
 
 def cosine(step: int, steps: int, peak: float, warmup: float) -> float:
