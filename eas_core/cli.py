@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eas_core import __version__
 from eas_core.errors import EASError, SpaceError
+from eas_core.stages import STAGES, lineage
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,8 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--until",
         default="results",
-        choices=["data", "teacher", "supernet", "generator", "specialized", "results"],
-        help="last stage to make (default: results)",
+        choices=STAGES,
+        metavar="STAGE",
+        help=f"last stage to make (default: results): {', '.join(STAGES)}",
     )
     run.add_argument("--max-minutes", type=float, help="stop cleanly after this time; run again to continue")
 
@@ -123,12 +125,9 @@ def _run(options) -> None:
 
     run = _make_run(options, max_minutes=options.max_minutes)
     run.splits("train", "valid")
-    for stage in pipeline.STAGES if options.until != "data" else ():
-        made = getattr(pipeline, stage)(run)
-        record = made[1] if isinstance(made, tuple) else made
+    for stage in lineage(options.until)[1:]:
+        record = pipeline.make(run, stage)
         print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)")
-        if stage == options.until:
-            break
     if options.until == "results":
         _report(options)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import torch
 from torch import Tensor
@@ -28,7 +28,8 @@ from eas_core.space import (
     WIDTH_PAIRS,
     Architecture,
     SearchSpace,
-    from_gates,
+    active_blocks,
+    from_index,
     make_divisible,
     nest,
     to_gates,
@@ -106,6 +107,13 @@ def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
     return table.fixed + (per_block * depth_gates(pairs)).sum(-1)
 
 
+def cost_of_index(table: CostTable, index: Tensor) -> Tensor:
+    """Exact cost of architectures as index (..., 45), float64 (...): each block's entry of the table, summed."""
+    block = torch.arange(BLOCKS, device=index.device)
+    per_block = table.blocks.to(index.device)[block, index[..., KERNEL_PAIRS], index[..., WIDTH_PAIRS]]  # (..., 20)
+    return table.fixed + (per_block * active_blocks(index)).sum(-1)
+
+
 def depth_gates(pairs: Tensor) -> Tensor:
     """Eq. (E)'s gate of each block, shape (..., 20), from nested pairs (..., 45, 2): 1, 1, g3, g3 * g4 in each unit."""
     depth = pairs[..., DEPTH_PAIRS, :]  # (..., 5, 2)
@@ -133,23 +141,17 @@ def budget_range(space: SearchSpace) -> tuple[float, float]:
     return low / MILLION, high / MILLION
 
 
-def sample_near(
-    space: SearchSpace, target: float, window: float, count: int, generator: torch.Generator
-) -> list[Architecture]:
-    """``count`` different random architectures that cost ``target`` million multiply-adds, give or take ``window`` (a share).
+@lru_cache(maxsize=128)
+def _tilt(space: SearchSpace, target: float) -> tuple[Tensor, Tensor]:
+    """Probabilities of the 9 block types (20, 9) and of the 3 depths (5, 3) whose mean cost is ``target`` million.
 
-    Among architectures of one cost the draw is that of :func:`eas_core.space.sample`: its probabilities are tilted by
-    exp(-beta * cost), with beta chosen so that the mean cost is the target, and what falls outside the window is
-    rejected. Plain rejection would almost never hit costs far from the middle of the space.
+    They are those of :func:`eas_core.space.sample`, tilted by exp(-beta * cost): among architectures of one cost
+    nothing changes.
     """
-    low, high = budget_range(space)
-    if not low <= target <= high:
-        raise SpaceError(f"cost: {target:g} M is outside the space's range {low:g}-{high:g} M")
     table = cost_tables(space)[0]
     cost = table.blocks.flatten(1) / MILLION  # (20, 9)
 
     def tilt(beta: float) -> tuple[Tensor, Tensor, float]:
-        """Probabilities of the 9 block types (20, 9) and of the 3 depths (5, 3), and the mean cost."""
         logits = -beta * cost
         choice = logits.softmax(1)
         log_mean, block_mean = logits.logsumexp(1), (choice * cost).sum(1)
@@ -161,16 +163,37 @@ def sample_near(
     for _ in range(80):
         beta = (left + right) / 2
         left, right = (beta, right) if tilt(beta)[2] > target else (left, beta)
-    choice, depth, _ = tilt(left)
+    return tilt(left)[:2]
 
+
+def draw_around(space: SearchSpace, target: float, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` random architectures whose mean cost is ``target`` million multiply-adds, as index (count, 45).
+
+    Among architectures of one cost the draw is that of :func:`eas_core.space.sample`. Plain draws would almost never
+    hit costs far from the middle of the space.
+    """
+    choice, depth = _tilt(space, target)
+    block = torch.multinomial(choice, count, replacement=True, generator=generator).T  # (count, 20), 0..8
+    levels = torch.multinomial(depth, count, replacement=True, generator=generator).T  # (count, 5), 0..2
+    return torch.cat([block // len(EXPANSIONS), block % len(EXPANSIONS), levels], dim=1)
+
+
+def sample_near(
+    space: SearchSpace, target: float, window: float, count: int, generator: torch.Generator
+) -> list[Architecture]:
+    """``count`` different random architectures that cost ``target`` million multiply-adds, give or take ``window`` (a share).
+
+    Drawn by :func:`draw_around`; what falls outside the window is rejected.
+    """
+    low, high = budget_range(space)
+    if not low <= target <= high:
+        raise SpaceError(f"cost: {target:g} M is outside the space's range {low:g}-{high:g} M")
+    table = cost_tables(space)[0]
     found: dict[Architecture, None] = {}
     for _ in range(200):
-        block = torch.multinomial(choice, 512, replacement=True, generator=generator).T  # (512, 20), 0..8
-        levels = torch.multinomial(depth, 512, replacement=True, generator=generator).T  # (512, 5), 0..2
-        index = torch.cat([block // len(EXPANSIONS), block % len(EXPANSIONS), levels], dim=1)  # (512, 45)
-        gates = torch.stack([index >= 1, index >= 2], dim=-1).flatten(1).float()
-        near = (cost_of_gates(table, gates) / MILLION - target).abs() <= window * target
-        found.update(dict.fromkeys(from_gates(gates[near])))
+        index = draw_around(space, target, 512, generator)
+        near = (cost_of_index(table, index) / MILLION - target).abs() <= window * target
+        found.update(dict.fromkeys(from_index(index[near])))
         if len(found) >= count:
             return list(found)[:count]
     raise SpaceError(f"cost: only {len(found)} architectures found within {window:.0%} of {target:g} M, {count} wanted")

@@ -64,17 +64,20 @@ class ElasticBlock(InvertedResidual):
         self.mids = dict(zip(EXPANSIONS, self_mids, strict=True))
         self.hiddens = {ratio: make_divisible(mid // 4) for ratio, mid in self.mids.items()} if se else None
 
-    def forward(self, x: Tensor, kernel: int, expand: int) -> Tensor:
-        """Slices: only the weights of the chosen kernel size and expansion ratio take part."""
+    def forward(self, x: Tensor, kernel: int, expand: int, track: bool = True) -> Tensor:
+        """Slices: only the weights of the chosen kernel size and expansion ratio take part.
+
+        ``track``: whether training mode updates the running statistics of BatchNorm.
+        """
         mid = self.mids[expand]
         y = F.conv2d(x, self.expand.weight[:mid])
-        y = self.act(batch_norm(y, self.norm1))
+        y = self.act(batch_norm(y, self.norm1, track))
         weight = centre_crop(self.depthwise.weight[:mid], kernel)
         y = depthwise_conv(y, weight, self.stride)
-        y = self.act(batch_norm(y, self.norm2))
+        y = self.act(batch_norm(y, self.norm2, track))
         if self.hiddens:
             y = self._squeeze_excite(y, mid, self.hiddens[expand])
-        y = batch_norm(F.conv2d(y, self.project.weight[:, :mid]), self.norm3)
+        y = batch_norm(F.conv2d(y, self.project.weight[:, :mid]), self.norm3, track)
         return x + y if self.residual else y
 
     def forward_gated(self, x: Tensor, kernel_gates: Tensor, width_gates: Tensor, depth_gate: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """The architecture generator: task and budget in, probabilities of 90 binary gates out (section 3.2).
 
 Task and budget embeddings are concatenated and fed to an LSTM that takes one step a unit of the network; three linear
-heads turn each hidden state into the logits z of that unit's kernel, width and depth gates.
+heads turn each hidden state into the logits z of that unit's kernel, width and depth gates. With other heads the same
+generator makes path weights instead of gates (:mod:`eas_core.multi_path`).
 """
 
 from __future__ import annotations
@@ -12,22 +13,33 @@ from torch import Tensor, nn
 from eas_core.errors import SpaceError
 from eas_core.space import BLOCKS_PER_UNIT, UNITS
 
+GATE_HEADS = {"kernel": 2 * BLOCKS_PER_UNIT, "width": 2 * BLOCKS_PER_UNIT, "depth": 2}  # logits of one unit
+
 
 class ArchitectureGenerator(nn.Module):
-    """G(B, t; theta). ``budget`` is (B_L, B_H) in millions of multiply-adds, ``anchors`` is K."""
+    """G(B, t; theta). ``budget`` is (B_L, B_H) in millions of multiply-adds, ``anchors`` is K.
+
+    ``heads`` names the linear layers and how many logits each has for one unit of the network.
+    """
 
     def __init__(
-        self, tasks: int, budget: tuple[float, float], anchors: int = 10, embedding: int = 32, hidden: int = 64
+        self,
+        tasks: int,
+        budget: tuple[float, float],
+        anchors: int = 10,
+        embedding: int = 32,
+        hidden: int = 64,
+        heads: dict[str, int] = GATE_HEADS,
     ):
         super().__init__()
+        self.heads = tuple(f"{name}_head" for name in heads)
         self.low, self.high = budget
         self.task_embedding = nn.Parameter(torch.zeros(tasks, embedding))
         self.budget_embedding = nn.Parameter(torch.zeros(anchors, embedding))
         self.unit_embedding = nn.Parameter(torch.zeros(UNITS, 2 * embedding))  # tells the LSTM which unit it is at
         self.lstm = nn.LSTM(2 * embedding, hidden, batch_first=True)
-        self.kernel_head = nn.Linear(hidden, 2 * BLOCKS_PER_UNIT)
-        self.width_head = nn.Linear(hidden, 2 * BLOCKS_PER_UNIT)
-        self.depth_head = nn.Linear(hidden, 2)
+        for name, logits in zip(self.heads, heads.values(), strict=True):
+            self.add_module(name, nn.Linear(hidden, logits))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights anew: embeddings N(0, 0.5), the rest N(0, 1 / sqrt(fan-in)), biases 0."""
@@ -52,11 +64,10 @@ class ArchitectureGenerator(nn.Module):
         return (1 - weight) * self.budget_embedding[left] + weight * self.budget_embedding[left + 1]
 
     def forward(self, task: Tensor, budget: Tensor) -> Tensor:
-        """Gate logits z, shape (m, 90), of m scenarios: task numbers (m,) and budgets (m,) in millions."""
+        """Logits z of m scenarios, task numbers (m,) and budgets (m,) in millions: shape (m, 90) with the heads of gates."""
         scenario = torch.cat([self.task_embedding[task], self.embed_budget(budget)], dim=1)  # (m, 2e)
         steps, _ = self.lstm(scenario[:, None] + self.unit_embedding)  # (m, 5, 2e) -> (m, 5, hidden)
-        heads = (self.kernel_head, self.width_head, self.depth_head)
-        return torch.cat([head(steps).flatten(1) for head in heads], dim=1)  # 40 + 40 + 10
+        return torch.cat([getattr(self, head)(steps).flatten(1) for head in self.heads], dim=1)  # 40 + 40 + 10
 
 
 def probabilities(z: Tensor) -> Tensor:

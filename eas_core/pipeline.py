@@ -1,111 +1,41 @@
-"""The stages of a run, each made once and reused: data, teacher, supernet, generator, specialised networks, results.
+"""The stages of a run, each made once and reused: from the teacher to what is tested (see :mod:`eas_core.run`).
 
-A stage's folder, ``runs/<profile>/<seed>/<stage>-<key>``, is named by a hash of every setting it depends on. It holds
-the weights (safetensors) and a record, written last: where the record is, the stage is complete. Each function returns
-what is there, or makes it first, together with all it depends on.
+A stage's folder holds weights or tables (safetensors) and a record, written last: where the record is, the stage is
+complete. Each function returns what is there, or makes it first, together with all it depends on.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from eas_core import data, profiles, records
+from eas_core import records
 from eas_core.calibrate import calibrate
 from eas_core.cost import madds, params, sample_near
 from eas_core.data import Split, rng
 from eas_core.errors import EASError
-from eas_core.evaluate import Scores, paired_difference, score
-from eas_core.generator import ArchitectureGenerator
+from eas_core.evaluate import Scores, pack, paired_difference, score, unpack
+from eas_core.evolution import evolve
+from eas_core.generator import GATE_HEADS, ArchitectureGenerator
+from eas_core.memory import PeakMemory
+from eas_core.multi_path import PATH_HEADS
 from eas_core.network import Network
-from eas_core.space import LARGEST, SMALLEST, Architecture
+from eas_core.predictor import AccuracyPredictor, fit, rank_correlation
+from eas_core.run import Run, make_run
+from eas_core.space import LARGEST, SMALLEST, Architecture, from_gates, one_hot, sample, to_gates
 from eas_core.specialize import propose, specialize
+from eas_core.stages import METHODS
 from eas_core.supernet import Supernet, initialise
 from eas_core.tasks import TaskSet
 from eas_core.train_generator import train_generator
 from eas_core.train_supernet import train_supernet, train_teacher
+from eas_core.training import Stopped, stop_requests
 
-STAGES = ("teacher", "supernet", "generator", "specialized", "results")
-SECTIONS = {  # the settings each stage adds to those of the stage before
-    "data": ("data", "space"),
-    "teacher": ("teacher",),
-    "supernet": ("supernet",),
-    "generator": ("generator", "calibration"),
-    "specialized": ("specialize",),
-    "results": ("evaluation",),
-}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One profile with one seed, and where its artefacts lie. ``deadline`` is a ``time.monotonic()`` value."""
-
-    profile: profiles.Profile
-    seed: int = 0
-    root: Path = Path("runs")
-    device: str = "cpu"
-    deadline: float | None = None
-    progress: bool = True
-
-    @property
-    def tasks(self) -> TaskSet:
-        return data.task_set(self.profile.data)
-
-    def settings(self, stage: str) -> dict:
-        """Every setting that the stage's artefact depends on."""
-        upto = list(SECTIONS)[: list(SECTIONS).index(stage) + 1]
-        settings = {"seed": self.seed, **self.profile.dump(*(s for name in upto for s in SECTIONS[name]))}
-        del settings["data"]["path"]  # where photographs lie changes no result
-        return settings
-
-    def key(self, stage: str) -> str:
-        return records.key(self.settings(stage))
-
-    def folder(self, stage: str) -> Path:
-        return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{self.key(stage)}"
-
-    def loop(self, stage: str) -> dict:
-        return {
-            "folder": self.folder(stage),
-            "deadline": self.deadline,
-            "progress": self.progress,
-            "settings_key": self.key(stage),
-        }
-
-    def splits(self, *names: str) -> list[Split]:
-        """Splits by name, prepared at first use and moved to the run's device."""
-        profile = self.profile
-        if profile.space.num_classes != self.tasks.num_classes:
-            message = f"{profile.space.num_classes}, but {profile.data.source} has {self.tasks.num_classes} classes"
-            raise EASError(f"space.num_classes: {message}")
-        cache = Path(self.root) / "data"
-        return [s.to(self.device) for s in data.load(profile.data, profile.space.resolution, cache, names)]
-
-
-def make_run(
-    profile: str = "demo",
-    seed: int = 0,
-    root: str | Path = "runs",
-    overrides: list[str] | tuple[str, ...] = (),
-    device: str = "auto",
-    max_minutes: float | None = None,
-    progress: bool = True,
-) -> Run:
-    """A run from plain values, as notebooks and the command line give them."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise EASError(f"device: {device!r} cannot be used here ({str(error).splitlines()[0]:.80})") from None
-    deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
-    return Run(profiles.load(profile, overrides), int(seed), Path(root), device, deadline, progress)
+__all__ = ["METHODS", "Run", "make_run"]
 
 
 # ---------------------------------------------------------------- training stages
@@ -117,13 +47,12 @@ def _trained(run: Run, stage: str, module: torch.nn.Module, train) -> dict:
     if (folder / "record.json").exists():
         records.load_into(module, folder / "weights.safetensors")
         return records.read_record(folder / "record.json", stage)
-    curve, seconds = train(module)
-    records.save_tensors(
-        folder / "weights.safetensors", module.state_dict(), {"stage": stage, "profile": run.profile.name}
-    )
-    record = records.write_record(
-        folder / "record.json", stage, run.settings(stage), {"curve": curve}, seconds, run.device
-    )
+    with PeakMemory(run.device) as memory:
+        curve, seconds = train(module)
+    result = {"curve": curve, "peak_memory_bytes": memory.bytes}
+    metadata = {"stage": stage, "profile": run.profile.name}
+    records.save_tensors(folder / "weights.safetensors", module.state_dict(), metadata)
+    record = records.write_record(folder / "record.json", stage, run.settings(stage), result, seconds, run.device)
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return record
 
@@ -158,11 +87,11 @@ def supernet(run: Run) -> tuple[Supernet, dict]:
     return network, _trained(run, "supernet", network, train)
 
 
-def new_generator(run: Run) -> ArchitectureGenerator:
+def new_generator(run: Run, heads: dict[str, int] = GATE_HEADS) -> ArchitectureGenerator:
     """An untrained architecture generator with the run's settings and seed."""
     settings = run.profile.generator
     network = ArchitectureGenerator(
-        len(run.tasks), settings.budget, settings.anchors, settings.embedding, settings.hidden
+        len(run.tasks), settings.budget, settings.anchors, settings.embedding, settings.hidden, heads
     )
     network.initialise(rng(run.seed, "generator", "initialise"))
     return network.to(run.device)
@@ -170,14 +99,23 @@ def new_generator(run: Run) -> ArchitectureGenerator:
 
 def generator(run: Run) -> tuple[ArchitectureGenerator, dict]:
     """The trained architecture generator and its record."""
-    network = new_generator(run)
+    return _generator(run, "generator", GATE_HEADS)
+
+
+def multi_path(run: Run) -> tuple[ArchitectureGenerator, dict]:
+    """The trained generator of path weights, which the paper's ablation compares with, and its record."""
+    return _generator(run, "multi_path", PATH_HEADS)
+
+
+def _generator(run: Run, stage: str, heads: dict[str, int]) -> tuple[ArchitectureGenerator, dict]:
+    network = new_generator(run, heads)
 
     def train(network):
         weights, _ = supernet(run)
         (split,) = run.splits("valid")
-        return train_generator(network, weights, split, run.tasks, run.profile, run.seed, **run.loop("generator"))
+        return train_generator(network, weights, split, run.tasks, run.profile, run.seed, **run.loop(stage))
 
-    return network, _trained(run, "generator", network, train)
+    return network, _trained(run, stage, network, train)
 
 
 # ---------------------------------------------------------------- specialised networks
@@ -191,12 +129,21 @@ def network_of(run: Run, weights: Supernet, architecture: Architecture, train: S
 
 def specialized(run: Run) -> dict:
     """The record of all tasks x budgets: architectures, costs, validation accuracy, and the time the search took."""
-    path = run.folder("specialized") / "record.json"
+    return _specialized(run, "specialized", generator)
+
+
+def multi_path_specialized(run: Run) -> dict:
+    """As :func:`specialized`, with the generator of path weights."""
+    return _specialized(run, "multi_path_specialized", multi_path)
+
+
+def _specialized(run: Run, stage: str, trained) -> dict:
+    path = run.folder(stage) / "record.json"
     if path.exists():
-        return records.read_record(path, "specialized")
-    started = time.monotonic()
+        return records.read_record(path, stage)
     weights, _ = supernet(run)
-    network, _ = generator(run)
+    network, _ = trained(run)
+    started = time.monotonic()
     train, valid = run.splits("train", "valid")
     settings, tasks, space = run.profile.specialize, run.tasks, run.profile.search_space()
     scenarios = [(t, budget) for budget in settings.budgets for t in range(len(tasks))]
@@ -217,7 +164,7 @@ def specialized(run: Run) -> dict:
         )
     result = {"rows": rows, "search_seconds": search_seconds(run, network, scenarios)}
     seconds = time.monotonic() - started
-    return records.write_record(path, "specialized", run.settings("specialized"), result, seconds, run.device)
+    return records.write_record(path, stage, run.settings(stage), result, seconds, run.device)
 
 
 def search_seconds(
@@ -236,13 +183,11 @@ def search_seconds(
             times.append(time.perf_counter() - tick)
         return sorted(times[1:])[repeats // 2]
 
-    with torch.no_grad():
+    with torch.no_grad(), PeakMemory(run.device) as memory:
         forward = median(lambda: network(task, budget).cpu())
-    return {
-        "scenarios": len(scenarios),
-        "forward": forward,
-        "with_sampling": median(lambda: propose(network, space, scenarios, settings, run.seed)),
-    }
+        with_sampling = median(lambda: propose(network, space, scenarios, settings, run.seed))
+    times = {"forward": forward, "with_sampling": with_sampling}
+    return {"scenarios": len(scenarios), **times, "peak_memory_bytes": memory.bytes}
 
 
 def specialize_one(run: Run, task: str | int, budget: float):
@@ -259,7 +204,247 @@ def specialize_one(run: Run, task: str | int, budget: float):
     return specialize(proposal, weights, train, valid, run.tasks, run.profile.calibration, run.seed)
 
 
+# ---------------------------------------------------------------- OFA-V and OFA-T (section 6.2)
+
+
+def pairs(run: Run) -> tuple[dict[str, Tensor], dict]:
+    """Architecture-accuracy pairs: gates (n, 90), accuracy and cross-entropy by task (n, T), and their record.
+
+    Each architecture is extracted, calibrated and run once over the validation images, which gives all tasks at once.
+    What was measured is saved twice a minute; an interrupted run continues.
+    """
+    folder, settings = run.folder("pairs"), run.profile.pairs
+    if (folder / "record.json").exists():
+        tensors, _ = records.load_tensors(folder / "pairs.safetensors")
+        return tensors, records.read_record(folder / "record.json", "pairs")
+    weights, _ = supernet(run)
+    train, valid = run.splits("train", "valid")
+    tasks = run.tasks
+    index = _first_of_each_class(valid, settings.images_per_class)
+    architectures = _pair_architectures(run)
+    measured, spent = {"accuracy": [], "cross_entropy": []}, 0.0
+    partial_path = folder / "partial.safetensors"
+    if partial_path.exists():
+        tensors, metadata = records.load_tensors(partial_path)
+        measured, spent = {name: tensors[name].tolist() for name in measured}, metadata["seconds"]
+    started = saved = time.monotonic()
+    with PeakMemory(run.device) as memory, stop_requests() as stop:
+        for architecture in _bar(run, architectures[len(measured["accuracy"]) :], "pairs"):
+            scores = score(network_of(run, weights, architecture, train), valid, tasks, index)
+            measured["accuracy"].append([scores.accuracy(t) for t in range(len(tasks))])
+            measured["cross_entropy"].append([scores.cross_entropy(t) for t in range(len(tasks))])
+            late = run.deadline is not None and time.monotonic() > run.deadline
+            if stop.requested or late or time.monotonic() - saved > 30:
+                saved, seconds = time.monotonic(), spent + time.monotonic() - started
+                tensors = {name: torch.tensor(values) for name, values in measured.items()}
+                records.save_tensors(partial_path, tensors, {"seconds": seconds})
+                if stop.requested or late:
+                    done = len(measured["accuracy"])
+                    raise Stopped(f"pairs: stopped after {done} of {settings.count}, saved; run again to continue")
+    tensors = {name: torch.tensor(values) for name, values in measured.items()}
+    tensors["gates"] = to_gates(architectures).to(torch.uint8)
+    records.save_tensors(folder / "pairs.safetensors", tensors, {"stage": "pairs"})
+    cost = madds(run.profile.search_space(), architectures)
+    result = {
+        "pairs": len(architectures),
+        "images": len(index),
+        "madds": [min(cost) / 1e6, max(cost) / 1e6],
+        "mean_accuracy": tensors["accuracy"].mean().item(),
+        "peak_memory_bytes": memory.bytes,
+    }
+    seconds = spent + time.monotonic() - started
+    record = records.write_record(folder / "record.json", "pairs", run.settings("pairs"), result, seconds, run.device)
+    partial_path.unlink(missing_ok=True)
+    return tensors, record
+
+
+def _first_of_each_class(split: Split, count: int | None) -> Tensor:
+    """Indices of the first ``count`` images of every class (all if None); a split is sorted by class."""
+    if count is None:
+        return torch.arange(len(split))
+    labels = split.labels.cpu()
+    return torch.cat([(labels == c).nonzero().flatten()[:count] for c in labels.unique()])
+
+
+def _pair_architectures(run: Run) -> list[Architecture]:
+    settings, space, draw = run.profile.pairs, run.profile.search_space(), rng(run.seed, "pairs")
+    if settings.costs == "uniform":
+        found: dict[Architecture, None] = {}
+        while len(found) < settings.count:
+            found[sample(draw)] = None
+        return list(found)
+    low, high = run.profile.generator.budget
+    costs = (low + (high - low) * torch.rand(settings.count, generator=draw)).tolist()
+    window = run.profile.evaluation.cost_window
+    return [sample_near(space, cost, window, 1, draw)[0] for cost in costs]
+
+
+def predictor(run: Run) -> tuple[AccuracyPredictor, dict]:
+    """The accuracy predictor trained on the pairs, and its record with the rank correlation on held-out pairs."""
+    folder, settings = run.folder("predictor"), run.profile.predictor
+    network = AccuracyPredictor(run.profile.search_space(), len(run.tasks), settings.hidden, settings.layers)
+    if (folder / "record.json").exists():
+        records.load_into(network, folder / "weights.safetensors")
+        return network, records.read_record(folder / "record.json", "predictor")
+    measured, _ = pairs(run)
+    started = time.monotonic()
+    codes, accuracy = one_hot(from_gates(measured["gates"].float())), measured["accuracy"]
+    order = torch.randperm(len(codes), generator=rng(run.seed, "predictor", "hold out"))
+    held_out, kept = order.tensor_split([max(2, round(run.profile.pairs.hold_out * len(codes)))])
+    with PeakMemory(run.device) as memory:
+        draw = rng(run.seed, "predictor")
+        curve = fit(network, codes[kept], accuracy[kept], settings, draw, progress=run.progress)
+    with torch.no_grad():
+        predicted = network(codes[held_out])
+    result = {
+        "curve": curve,
+        "held_out": rank_correlation(predicted, accuracy[held_out]),
+        "held_out_pairs": {"predicted": predicted.tolist(), "measured": accuracy[held_out].tolist()},
+        "trained_on": len(kept),
+        "peak_memory_bytes": memory.bytes,
+    }
+    records.save_tensors(folder / "weights.safetensors", network.state_dict(), {"stage": "predictor"})
+    seconds = time.monotonic() - started
+    path = folder / "record.json"
+    return network, records.write_record(path, "predictor", run.settings("predictor"), result, seconds, "cpu")
+
+
+def evolved(run: Run) -> dict:
+    """The record of the evolutionary searches: rows of OFA-T (one search a task and budget) and of OFA-V (one a budget)."""
+    path = run.folder("evolved") / "record.json"
+    if path.exists():
+        return records.read_record(path, "evolved")
+    network, _ = predictor(run)
+    profile, tasks, space = run.profile, run.tasks, run.profile.search_space()
+    tolerance, budgets = profile.specialize.tolerance, profile.specialize.budgets
+    scenarios = [(t, budget) for budget in budgets for t in range(len(tasks))]
+    own = torch.tensor([t for t, _ in scenarios])
+
+    @torch.no_grad()
+    def task_accuracy(codes: Tensor) -> Tensor:  # (s, p, 135) -> (s, p)
+        return network(codes).gather(2, own[:, None, None].expand(-1, codes.shape[1], 1))[..., 0]
+
+    @torch.no_grad()
+    def mean_accuracy(codes: Tensor) -> Tensor:
+        return network(codes).mean(2)
+
+    started = time.monotonic()
+    rows, seconds = [], {}
+    for method, objective, wanted in (
+        ("OFA-T", task_accuracy, [budget for _, budget in scenarios]),
+        ("OFA-V", mean_accuracy, list(budgets)),
+    ):
+        tick = time.perf_counter()
+        with PeakMemory(run.device) as memory:
+            found, _ = evolve(objective, space, wanted, profile.evolution, rng(run.seed, method), tolerance)
+        seconds[method] = time.perf_counter() - tick
+        if method == "OFA-V":  # one architecture a budget, used for all tasks
+            found = [best for best in found for _ in tasks.names]
+        else:
+            peak = memory.bytes
+        for (t, budget), best in zip(scenarios, found, strict=True):
+            rows.append(
+                {
+                    "method": method,
+                    "task": tasks.names[t],
+                    "budget": budget,
+                    "madds": best.madds,
+                    "architecture": best.architecture.to_dict(),
+                    "predicted_accuracy": best.predicted,
+                }
+            )
+    result = {
+        "rows": rows,
+        "search_seconds": seconds,
+        "scenarios": len(scenarios),
+        "peak_memory_bytes": peak,
+    }
+    return records.write_record(
+        path, "evolved", run.settings("evolved"), result, time.monotonic() - started, run.device
+    )
+
+
 # ---------------------------------------------------------------- final evaluation, the only user of the test split
+
+
+def make(run: Run, stage: str, base: Run | None = None) -> dict:
+    """The record of any stage of :data:`eas_core.run.STAGES`, made first if it is not there.
+
+    ``tested-same`` tests the architectures of ``base`` (:func:`tested_as`).
+    """
+    if stage == "tested-same":
+        return tested_as(run, base)
+    if stage.startswith("tested-"):
+        return tested(run, stage.removeprefix("tested-"))
+    made = globals()[stage](run)
+    return made[1] if isinstance(made, tuple) else made
+
+
+def is_made(run: Run, stage: str, base: Run | None = None) -> bool:
+    """Whether a stage's record is there."""
+    folder = _same_folder(run, base) if stage == "tested-same" else run.folder(stage)
+    return (folder / "record.json").exists()
+
+
+def searched(run: Run, method: str) -> list[dict]:
+    """The rows (task, budget, multiply-adds, architecture) that a method's search chose: EAS, multi-path, OFA-V, OFA-T."""
+    if method == "EAS":
+        return specialized(run)["result"]["rows"]
+    if method == "multi-path":
+        return multi_path_specialized(run)["result"]["rows"]
+    rows = [row for row in evolved(run)["result"]["rows"] if row["method"] == method]
+    return [{key: value for key, value in row.items() if key != "method"} for row in rows]
+
+
+def tested(run: Run, method: str) -> dict:
+    """The record of a method's networks on the test split: the rows of its search, with accuracy and "correct".
+
+    "correct" says of each test image of the row's task whether the network was right (:func:`eas_core.evaluate.unpack`),
+    so that any two methods can be compared on the same images afterwards.
+    """
+    if method not in METHODS:
+        raise EASError(f"method: {method!r} is not one of {', '.join(METHODS)}")
+    stage = f"tested-{method}"
+    path = run.folder(stage) / "record.json"
+    if path.exists():
+        return records.read_record(path, stage)
+    rows = searched(run, method)
+    return _test(run, rows, path, stage, run.settings(stage))
+
+
+def tested_as(run: Run, other: Run) -> dict:
+    """EAS's architectures of the run ``other``, tested with this run's supernet: what the supernet alone changes."""
+    path = _same_folder(run, other) / "record.json"
+    if path.exists():
+        return records.read_record(path, "tested-same")
+    rows = searched(other, "EAS")
+    return _test(run, rows, path, "tested-same", _same_settings(run, other))
+
+
+def _same_settings(run: Run, other: Run) -> dict:
+    return {**run.settings("supernet"), "architectures": other.settings("tested-EAS")}
+
+
+def _same_folder(run: Run, other: Run):
+    return run.folder("supernet").with_name(f"tested-same-{records.key(_same_settings(run, other))}")
+
+
+def _test(run: Run, rows: list[dict], path, kind: str, settings: dict) -> dict:
+    started = time.monotonic()
+    weights, _ = supernet(run)
+    train, test = run.splits("train", "test")
+    tasks, done = run.tasks, []
+    build = partial(network_of, run, weights, train=train)
+    networks: dict[Architecture, Network] = {}
+    for row in _bar(run, rows, kind):
+        architecture = Architecture.from_dict(row["architecture"])
+        if architecture not in networks:
+            networks = {architecture: build(architecture)}  # OFA-V has one for all tasks, in consecutive rows
+        index = test.of_task(tasks, tasks.index(row["task"]))
+        scores = score(networks[architecture], test, tasks, index, run.profile.evaluation.batch_size)
+        done.append({**row, **scores.summary(), "correct": pack(scores.correct)})
+    result = {"rows": done, "test_digest": test.digest}
+    return records.write_record(path, kind, settings, result, time.monotonic() - started, run.device)
 
 
 def results(run: Run) -> dict:
@@ -272,7 +457,7 @@ def results(run: Run) -> dict:
     path = run.folder("results") / "record.json"
     if path.exists():
         return records.read_record(path, "results")
-    chosen = specialized(run)["result"]["rows"]
+    rows = tested(run, "EAS")["result"]["rows"]
     started = time.monotonic()
     weights, _ = supernet(run)
     train, valid, test = run.splits("train", "valid", "test")
@@ -282,16 +467,13 @@ def results(run: Run) -> dict:
 
     budgets = run.profile.specialize.budgets
     middle = budgets[len(budgets) // 2]  # where more random architectures show how much equal cost leaves open
-    rows, comparisons = [], []
+    comparisons = []
     for budget in _bar(run, budgets, "evaluate"):
-        level = [row for row in chosen if row["budget"] == budget]
+        level = [row for row in rows if row["budget"] == budget]
         ours = torch.zeros(len(test), dtype=torch.bool)
         for row in level:
-            task = tasks.index(row["task"])
-            index = test.of_task(tasks, task)
-            scores = evaluate(build(Architecture.from_dict(row["architecture"])), index=index)
-            ours[index.cpu()] = scores.correct
-            rows.append({**row, **scores.summary()})
+            index = test.of_task(tasks, tasks.index(row["task"])).cpu()
+            ours[index] = torch.from_numpy(unpack(row["correct"], row["n"]))
         cost = sum(row["madds"] for row in level) / len(level)
         count = settings.random_architectures
         extra = max(0, settings.spread_architectures - count) if budget == middle else 0

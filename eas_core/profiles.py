@@ -118,6 +118,47 @@ class Generator(Settings):
     aim: Annotated[float, Field(gt=0, le=1)] = 1.0  # train towards aim * B, so that most samples stay within B
 
 
+class MultiPath(Settings):
+    """The multi-path generator of the ablation: the generator's settings, but for these."""
+
+    steps: Count
+    scenarios_per_step: Count = 1
+
+
+class Pairs(Settings):
+    """Architecture-accuracy pairs for OFA-V and OFA-T (section 6.2)."""
+
+    count: Annotated[int, Field(ge=10, le=10**7)]
+    # Whether architectures are drawn uniformly (once-for-all), or with costs spread evenly over the generator's budgets.
+    costs: Literal["uniform", "budgets"] = "uniform"
+    images_per_class: Count | None = None  # of the validation split; all if not given
+    hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the pairs that only tests the predictor
+
+
+class Predictor(Settings):
+    epochs: Count = 250
+    batch_size: Count = 256
+    hidden: Count = 400
+    layers: Annotated[int, Field(ge=1, le=20)] = 3
+    optimizer: Optimizer = Optimizer(kind="sgd", lr=0.1, momentum=0.9, weight_decay=1e-4)
+
+
+class Evolution(Settings):
+    """Evolutionary search; the defaults are once-for-all's."""
+
+    population: Annotated[int, Field(ge=4, le=10**5)] = 100
+    generations: Count = 500
+    parents: Annotated[float, Field(gt=0, le=1)] = 0.25  # share of the population that has children
+    mutation: Fraction = 0.1  # probability that a gene of a mutated child is drawn anew
+
+
+class Ablation(Settings):
+    """Supernets trained beside the profile's own, to compare with it."""
+
+    q: tuple[Fraction, ...] = ()  # drop rates; the profile's own need not be listed
+    readings: tuple[Literal["exclude", "zero"], ...] = ()
+
+
 class Specialize(Settings):
     samples: Count  # architectures drawn a scenario in one go
     candidates: Count  # the most probable feasible ones, compared on the validation split
@@ -140,15 +181,25 @@ class Profile(Settings):
     supernet: Supernet
     calibration: Calibration
     generator: Generator
+    multi_path: MultiPath = MultiPath(steps=300)
     specialize: Specialize
+    pairs: Pairs = Pairs(count=200)
+    predictor: Predictor = Predictor()
+    evolution: Evolution = Evolution()
+    ablation: Ablation = Ablation()
     evaluation: Evaluation
 
     def search_space(self) -> SearchSpace:
         return SearchSpace(**self.space.model_dump())
 
     def dump(self, *sections: str) -> dict:
-        """Plain JSON-able settings of the named sections, the input of stage keys and records."""
-        return {name: getattr(self, name).model_dump(mode="json") for name in sections}
+        """Plain JSON-able settings of sections or of single ones (``"section.key"``), the input of stage keys and records."""
+        settings: dict[str, dict] = {}
+        for name in sections:
+            section, _, key = name.partition(".")
+            values = getattr(self, section).model_dump(mode="json")
+            settings.setdefault(section, {}).update({key: values[key]} if key else values)
+        return settings
 
 
 def names() -> list[str]:

@@ -9,6 +9,7 @@ The same architecture appears as
 - an :class:`Architecture`, a hashable value that cannot be invalid;
 - 90 binary *gates* (Eq. (G)), laid out as 45 nested pairs: 20 kernel pairs ("at least 5", "at least 7"), 20 width pairs
   ("at least 4", "at least 6") and 5 depth pairs ("at least 3", "at least 4");
+- an *index* of 45 numbers 0, 1 or 2, the gates of each pair that are on, for work on many architectures at once;
 - a 135-number *one-hot* encoding, used for cosine similarity and accuracy predictors.
 """
 
@@ -176,19 +177,65 @@ def mutate(architecture: Architecture, probability: float, generator: torch.Gene
     )
 
 
+# ---------------------------------------------------------------- index
+
+
+def to_index(architectures: list[Architecture]) -> Tensor:
+    """Architectures as index, int64 (n, 45): the position of each kernel, expansion ratio and depth in its choices."""
+    forms = ("kernel", KERNELS, BLOCKS), ("expand", EXPANSIONS, BLOCKS), ("depth", DEPTHS, UNITS)
+    parts = []
+    for field, choices, length in forms:
+        values = torch.tensor([getattr(a, field) for a in architectures], dtype=torch.int64).view(-1, length)
+        parts.append((values >= choices[1]).long() + (values >= choices[2]).long())
+    return torch.cat(parts, dim=1)
+
+
+def from_index(index: Tensor) -> list[Architecture]:
+    """The architectures that an index (n, 45) stands for; entries of blocks that do not exist are of no account."""
+    if index.ndim != 2 or index.shape[1] != PAIRS:
+        raise SpaceError(f"index: shape {tuple(index.shape)}, (n, {PAIRS}) needed")
+    outside = (index < 0) | (index > 2)
+    if outside.any():
+        raise SpaceError(f"index: {index[outside][0].item()} is not one of 0, 1, 2")
+    return [
+        Architecture(
+            [DEPTHS[i] for i in row[DEPTH_PAIRS]],
+            [EXPANSIONS[i] for i in row[WIDTH_PAIRS]],
+            [KERNELS[i] for i in row[KERNEL_PAIRS]],
+        )
+        for row in index.tolist()
+    ]
+
+
+def active_blocks(index: Tensor) -> Tensor:
+    """Which of the 20 blocks of an index (..., 45) exist, given the depth of their units: bool (..., 20)."""
+    place = torch.arange(BLOCKS_PER_UNIT, device=index.device)
+    return (place < DEPTHS[0] + index[..., DEPTH_PAIRS, None]).flatten(-2)  # (..., 5, 4) -> (..., 20)
+
+
+def one_hot_of_index(index: Tensor) -> Tensor:
+    """:func:`one_hot` of an index: (..., 45) -> (..., 135), float32."""
+    active = active_blocks(index)
+    ones = torch.cat([active, active, torch.ones_like(active[..., :UNITS])], dim=-1).float()  # (..., 45)
+    position = index + 3 * torch.arange(PAIRS, device=index.device)
+    return ones.new_zeros(*index.shape[:-1], 3 * PAIRS).scatter_(-1, position, ones)
+
+
+def one_hot(architectures: list[Architecture]) -> Tensor:
+    """One-hot encoding, shape (n, 135): kernel and expansion of 20 blocks (3 + 3 each), depth of 5 units (3 each).
+
+    Blocks that do not exist are all zeros, as in once-for-all's predictor, so similarity counts only real blocks.
+    """
+    return one_hot_of_index(to_index(architectures))
+
+
 # ---------------------------------------------------------------- gates
 
 
 def to_gates(architectures: list[Architecture]) -> Tensor:
     """Architectures as gates, shape (n, 90), values 0 or 1, nested (the second of a pair only with the first)."""
-    kernel = torch.tensor([a.kernel for a in architectures])
-    expand = torch.tensor([a.expand for a in architectures])
-    depth = torch.tensor([a.depth for a in architectures])
-    pairs = [
-        torch.stack([values >= choices[1], values >= choices[2]], dim=-1)
-        for values, choices in ((kernel, KERNELS), (expand, EXPANSIONS), (depth, DEPTHS))
-    ]
-    return torch.cat(pairs, dim=1).flatten(1).float()  # (n, 45, 2) -> (n, 90)
+    index = to_index(architectures)
+    return torch.stack([index >= 1, index >= 2], dim=-1).flatten(1).float()  # (n, 45, 2) -> (n, 90)
 
 
 def nest(gates: Tensor) -> Tensor:
@@ -204,26 +251,4 @@ def from_gates(gates: Tensor) -> list[Architecture]:
     """The architectures that binary gates (n, 90) encode."""
     if gates.ndim != 2 or gates.shape[1] != GATES:
         raise SpaceError(f"gates: shape {tuple(gates.shape)}, (n, {GATES}) needed")
-    index = nest(gates).round().long().sum(-1)  # (n, 45), 0..2
-    rows = index.tolist()
-    return [
-        Architecture(
-            [DEPTHS[i] for i in row[DEPTH_PAIRS]],
-            [EXPANSIONS[i] for i in row[WIDTH_PAIRS]],
-            [KERNELS[i] for i in row[KERNEL_PAIRS]],
-        )
-        for row in rows
-    ]
-
-
-def one_hot(architectures: list[Architecture]) -> Tensor:
-    """One-hot encoding, shape (n, 135): kernel and expansion of 20 blocks (3 + 3 each), depth of 5 units (3 each).
-
-    Blocks that do not exist are all zeros, as in once-for-all's predictor, so similarity counts only real blocks.
-    """
-    index = to_gates(architectures).unflatten(1, (PAIRS, 2)).sum(-1).long()
-    code = torch.nn.functional.one_hot(index, 3).float()  # (n, 45, 3)
-    active = torch.tensor([[a.active(b) for b in range(BLOCKS)] for a in architectures]).float()[..., None]
-    code[:, KERNEL_PAIRS] *= active
-    code[:, WIDTH_PAIRS] *= active
-    return code.flatten(1)
+    return from_index(nest(gates).round().long().sum(-1))

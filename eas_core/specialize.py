@@ -19,6 +19,7 @@ from eas_core.data import Split, rng
 from eas_core.errors import SpaceError
 from eas_core.evaluate import score
 from eas_core.generator import ArchitectureGenerator, sample_gates
+from eas_core.multi_path import gate_logits, makes_paths, sample_paths
 from eas_core.network import Network
 from eas_core.space import GATES, SMALLEST, Architecture, SearchSpace, from_gates, nest, to_gates
 from eas_core.supernet import Supernet
@@ -66,8 +67,12 @@ def propose(
     device = generator.task_embedding.device
     task = torch.tensor([t for t, _ in scenarios], device=device)
     budget = torch.tensor([b for _, b in scenarios], device=device, dtype=torch.float32)
-    z = generator(task, budget).cpu()  # (m, 90)
-    gates = sample_gates(z[:, None].expand(-1, settings.samples, -1), 1.0, rng(seed, "specialize"))  # (m, s, 90)
+    z = generator(task, budget).cpu()  # (m, 90), or path logits (m, 195)
+    draw = rng(seed, "specialize")
+    if makes_paths(generator):
+        gates, z = sample_paths(z, settings.samples, draw), gate_logits(z)
+    else:
+        gates = sample_gates(z[:, None].expand(-1, settings.samples, -1), 1.0, draw)  # (m, s, 90)
     cost = madds_millions(space, gates)  # (m, s)
     limit = torch.tensor([b for _, b in scenarios], dtype=torch.float64)[:, None]
     fits = (cost <= limit) & (cost >= (1 - settings.tolerance) * limit)

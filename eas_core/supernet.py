@@ -13,12 +13,16 @@ from torch import Tensor, nn
 from eas_core.cost import depth_gates
 from eas_core.elastic import ElasticBlock
 from eas_core.errors import SpaceError
+from eas_core.multi_path import PathWeights
 from eas_core.network import Head, Network, Stem
 from eas_core.space import (
     BLOCKS,
     BLOCKS_PER_UNIT,
+    DEPTHS,
+    EXPANSIONS,
     GATES,
     KERNEL_PAIRS,
+    KERNELS,
     WIDTH_PAIRS,
     Architecture,
     SearchSpace,
@@ -65,6 +69,21 @@ class Supernet(nn.Module):
         x = self._fixed(self.stem, x)
         for i, block in enumerate(self.blocks):
             x = block.forward_gated(x, kernel[i], width[i], depth[i])
+        return self._fixed(self.head, x)
+
+    def forward_paths(self, x: Tensor, paths: PathWeights) -> Tensor:
+        """Logits of a mixture of all sub-networks, the multi-path view: weights (20, 9) and (5, 3).
+
+        A block's output is the weighted sum of its nine candidate modules, a unit's that of its three depths.
+        """
+        x = self._fixed(self.stem, x)
+        for unit, depths in enumerate(paths.depths):
+            outputs = []  # after each block of the unit
+            for i in range(unit * BLOCKS_PER_UNIT, (unit + 1) * BLOCKS_PER_UNIT):
+                candidates = (self.blocks[i](x, k, e, track=False) for k in KERNELS for e in EXPANSIONS)
+                x = sum(w * y for w, y in zip(paths.blocks[i], candidates, strict=True))
+                outputs.append(x)
+            x = sum(w * outputs[depth - 1] for w, depth in zip(depths, DEPTHS, strict=True))
         return self._fixed(self.head, x)
 
     def _fixed(self, part: nn.Module, x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from eas_core import profiles
 from eas_core.cost import madds_millions
 from eas_core.data import Split, normalise, rng
 from eas_core.generator import ArchitectureGenerator, sample_gates
+from eas_core.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
 from eas_core.supernet import Supernet
 from eas_core.tasks import TaskSet, own_task_logits
 from eas_core.training import make_optimizer, train
@@ -52,23 +53,27 @@ def train_generator(
 ) -> tuple[list[dict], float]:
     """Train the generator in place; returns (training curve, seconds).
 
-    The supernet runs with batch statistics (running statistics fit no sub-network) and is not changed. Its batch holds
+    A generator with the heads of :mod:`eas_core.multi_path` trains its path weights instead of gates. The supernet runs with batch statistics (running statistics fit no sub-network) and is not changed. Its batch holds
     images of the scenario's task, and ``context_images`` of all tasks so that the statistics resemble those that
     calibration will use; only the task's images enter the loss, only the task's classes compete.
     """
     settings = profile.generator
+    multi_path = makes_paths(generator)
+    if multi_path:
+        settings = settings.model_copy(update=dict(profile.multi_path))
     optimizer = make_optimizer(generator, settings.optimizer)
     supernet.requires_grad_(False).train()
     generator.train()
     device = split.labels.device
     pools = [split.of_task(tasks, t) for t in range(len(tasks))]
 
-    def validation_loss(gates: Tensor, task: int, draw: torch.Generator) -> Tensor:
+    def validation_loss(which: Tensor | PathWeights, task: int, draw: torch.Generator) -> Tensor:
         pool = pools[task]
         own = pool[torch.randperm(len(pool), generator=draw)[: settings.task_images].to(device)]
         context = torch.randint(len(split), (settings.context_images,), generator=draw).to(device)
         images = normalise(split.images[torch.cat([own, context])])
-        logits = supernet(images, gates)[: len(own)]
+        run = supernet.forward_paths if isinstance(which, PathWeights) else supernet
+        logits = run(images, which)[: len(own)]
         labels = split.labels[own]
         return F.cross_entropy(own_task_logits(logits, labels, tasks), labels)
 
@@ -77,9 +82,14 @@ def train_generator(
         count = settings.scenarios_per_step
         task, budget = draw_scenarios(count + settings.cost_scenarios, len(tasks), settings.budget, draw)
         z = generator(task.to(device), budget.to(device))
-        gates = sample_gates(z, settings.tau, draw)
-        losses = [validation_loss(gates[i], int(task[i]), draw) for i in range(count)]
-        cost = madds_millions(supernet.space, gates)
+        if multi_path:
+            paths = path_weights(z)
+            choices = [PathWeights(paths.blocks[i], paths.depths[i]) for i in range(count)]
+            cost = expected_madds_millions(supernet.space, paths)
+        else:
+            choices = gates = sample_gates(z, settings.tau, draw)
+            cost = madds_millions(supernet.space, gates)
+        losses = [validation_loss(choices[i], int(task[i]), draw) for i in range(count)]
         target = settings.aim * budget.to(device)
         loss = joint_loss(torch.stack(losses).mean(), cost, target, settings.lam)
         optimizer.zero_grad()
@@ -90,4 +100,13 @@ def train_generator(
 
     images_per_step = settings.scenarios_per_step * (settings.task_images + settings.context_images)
     modules = {"generator": generator}
-    return train("generator", folder, settings.steps, modules, optimizer, step, images_per_step=images_per_step, **loop)
+    return train(
+        "multi-path generator" if multi_path else "generator",
+        folder,
+        settings.steps,
+        modules,
+        optimizer,
+        step,
+        images_per_step=images_per_step,
+        **loop,
+    )

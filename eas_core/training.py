@@ -92,7 +92,7 @@ def train(
 
     every = max(1, steps // POINTS)
     with (
-        _stop_requests() as stop,
+        stop_requests() as stop,
         tqdm(total=steps, initial=done, desc=name, unit="step", disable=not progress, mininterval=1.0) as bar,
     ):
         for index in range(done, steps):
@@ -114,7 +114,7 @@ def train(
     return curve, spent + time.monotonic() - started
 
 
-class _stop_requests:
+class stop_requests:
     """While training, SIGTERM and the first Ctrl-C only raise a flag: a step is never torn in two.
 
     Signals can only be caught in the main thread; elsewhere nothing is changed.

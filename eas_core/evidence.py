@@ -1,0 +1,87 @@
+"""All records behind the paper's tables, figures and claims, seed by seed, and the jobs that make them.
+
+Besides the profile's own supernet there is one for each other drop rate and each other reading of Eq. (A)
+(``ablation`` of a profile). Each is a *variant* of the run, named like ``q=0.6`` or ``q=0.6 zero``. The plain supernet
+``q=0`` also serves the baselines OFA-V and OFA-T, since once-for-all knows no task dropout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eas_core import pipeline, profiles
+from eas_core.errors import DataError
+from eas_core.run import Run
+
+OFA = ("pairs", "predictor", "evolved", "tested-OFA-V", "tested-OFA-T")
+MULTI_PATH = ("multi_path", "multi_path_specialized", "tested-multi-path")
+EAS = ("generator", "specialized", "tested-EAS")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Stages that one process makes in order, of the variant with drop rate ``q`` and ``reading``; ``after``: job names."""
+
+    name: str
+    stages: tuple[str, ...]
+    q: float
+    reading: str
+    after: tuple[str, ...]
+
+
+def variant_name(q: float, reading: str, main_reading: str) -> str:
+    return f"q={q:g}" if reading == main_reading else f"q={q:g} {reading}"
+
+
+def jobs(profile: profiles.Profile) -> list[Job]:
+    """The jobs of one seed, in an order in which they can run one after another."""
+    own, ablation = profile.supernet.task_dropout, profile.ablation
+    planned = [Job("teacher", ("teacher",), own.q, own.reading, ())]
+
+    def add(kind: str, stages: tuple[str, ...], q: float, reading: str, *after: str) -> str:
+        name = f"{kind} {variant_name(q, reading, own.reading)}"
+        planned.append(Job(name, stages, q, reading, after))
+        return name
+
+    main = add("supernet", ("supernet",), own.q, own.reading, "teacher")
+    eas = add("EAS", EAS, own.q, own.reading, main)
+    add("results", ("results",), own.q, own.reading, eas)
+    for q in sorted({*ablation.q} - {own.q}):
+        name = add("supernet", ("supernet",), q, own.reading, "teacher")
+        add("EAS", EAS, q, own.reading, name)
+        if q == 0:
+            add("OFA", OFA, q, own.reading, name)
+    add("OFA", OFA, own.q, own.reading, main)
+    add("multi-path", MULTI_PATH, own.q, own.reading, main)
+    for reading in ablation.readings:
+        if reading != own.reading:
+            name = add("supernet", ("supernet",), own.q, reading, "teacher")
+            add("reading", ("tested-same",), own.q, reading, name, eas)
+    return planned
+
+
+def do(run: Run, job: Job) -> dict[str, dict]:
+    """Make a job's stages; returns their records by stage."""
+    return {stage: pipeline.make(run.variant(job.q, job.reading), stage, run) for stage in job.stages}
+
+
+def collect(run: Run, make: bool = True) -> dict:
+    """The evidence of one seed, JSON-able.
+
+    ``{"seed", "profile", "main", "variants": {name: {"q", "reading", "records": {stage: record}}}}``; ``main`` names the
+    profile's own variant. What is missing is made, or with ``make=False`` raises :class:`DataError` in one line.
+    """
+    own = run.profile.supernet.task_dropout
+    variants: dict[str, dict] = {}
+    for job in jobs(run.profile):
+        name = variant_name(job.q, job.reading, own.reading)
+        entry = variants.setdefault(name, {"q": job.q, "reading": job.reading, "records": {}})
+        for stage in job.stages:
+            if not make and not pipeline.is_made(run.variant(job.q, job.reading), stage, run):
+                raise DataError(
+                    f"seed {run.seed}: {stage} of {name} is not there for profile {run.profile.name} under {run.root}; "
+                    f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}"
+                )
+        entry["records"] |= do(run, job)
+    main = variant_name(own.q, own.reading, own.reading)
+    return {"seed": run.seed, "profile": run.profile.name, "main": main, "variants": variants}

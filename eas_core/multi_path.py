@@ -1,0 +1,77 @@
+"""The multi-path encoding that the paper compares its gates with (section 4.2, Figure IV, Table III).
+
+Each block has nine candidate modules, one for each kernel size and expansion ratio, and each unit three depths. The
+generator's heads give softmax weights over them; a block's output is the weighted sum of *all nine*, as in DARTS
+(https://arxiv.org/abs/1806.09055), so all of them are computed and kept for the backward pass.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from eas_core.cost import MILLION, cost_tables
+from eas_core.generator import ArchitectureGenerator
+from eas_core.space import BLOCKS, BLOCKS_PER_UNIT, DEPTHS, EXPANSIONS, KERNELS, UNITS, SearchSpace
+
+PATHS = len(KERNELS) * len(EXPANSIONS)  # of one block; path p has kernel KERNELS[p // 3], ratio EXPANSIONS[p % 3]
+PATH_HEADS = {"path": BLOCKS_PER_UNIT * PATHS, "depth": len(DEPTHS)}  # logits of one unit, for ArchitectureGenerator
+
+
+def makes_paths(generator: ArchitectureGenerator) -> bool:
+    """Whether a generator has the heads of path weights rather than of gates."""
+    return "path_head" in generator.heads
+
+
+class PathWeights(NamedTuple):
+    """Weights of the candidate modules of every block (..., 20, 9) and of every unit's depths (..., 5, 3)."""
+
+    blocks: Tensor
+    depths: Tensor
+
+
+def path_weights(z: Tensor) -> PathWeights:
+    """Softmax weights from the generator's logits (..., 195)."""
+    blocks, depths = z.split([BLOCKS * PATHS, UNITS * len(DEPTHS)], dim=-1)
+    return PathWeights(
+        blocks.unflatten(-1, (BLOCKS, PATHS)).softmax(-1), depths.unflatten(-1, (UNITS, len(DEPTHS))).softmax(-1)
+    )
+
+
+def expected_madds_millions(space: SearchSpace, paths: PathWeights) -> Tensor:
+    """Multiply-adds in millions, shape (...), of path weights: the mean over their distribution; differentiable."""
+    table = cost_tables(space)[0]
+    blocks, depths = paths.blocks.double(), paths.depths.double()
+    cost = (blocks * table.blocks.flatten(1).to(blocks.device)).sum(-1)  # (..., 20)
+    third, fourth = depths[..., 1:].sum(-1), depths[..., 2]  # probability that the block exists, (..., 5)
+    exists = torch.stack([torch.ones_like(third), torch.ones_like(third), third, fourth], dim=-1).flatten(-2)
+    return (table.fixed + (cost * exists).sum(-1)) / MILLION
+
+
+def sample_paths(z: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """``count`` architectures drawn from the path weights of logits (m, 195), as 0/1 gates (m, count, 90)."""
+    paths = path_weights(z.cpu())
+
+    def draw(weights: Tensor) -> Tensor:  # (m, c, k) -> (m, count, c)
+        flat = torch.multinomial(weights.flatten(0, 1), count, replacement=True, generator=generator)
+        return flat.unflatten(0, weights.shape[:2]).transpose(1, 2)
+
+    path, depth = draw(paths.blocks), draw(paths.depths)
+    choice = torch.cat([path // len(EXPANSIONS), path % len(EXPANSIONS), depth], dim=-1)  # (m, count, 45), each 0..2
+    return torch.stack([choice >= 1, choice >= 2], dim=-1).flatten(-2).float()
+
+
+def gate_logits(z: Tensor) -> Tensor:
+    """What path logits (m, 195) say about the 90 nested gates, as logits (m, 90).
+
+    The first of a pair is on with the weight of the second and third choice, the second, given the first, with the
+    third's share of that.
+    """
+    paths = path_weights(z)
+    grid = paths.blocks.unflatten(-1, (len(KERNELS), len(EXPANSIONS)))
+    choice = torch.cat([grid.sum(-1), grid.sum(-2), paths.depths], dim=-2)  # (m, 45, 3)
+    first = choice[..., 1:].sum(-1)
+    second = choice[..., 2] / first.clamp(min=1e-12)
+    return torch.logit(torch.stack([first, second], dim=-1).flatten(-2), eps=1e-6)

@@ -1,0 +1,94 @@
+"""One profile with one seed, and where its artefacts lie.
+
+A stage's folder, ``runs/<profile>/<seed>/<stage>-<key>``, is named by a hash of every setting that the stage depends on.
+So a second execution finds what is there, a changed setting rebuilds what depends on it and nothing else, and variants
+of a run (other drop rates, say) share what they have in common.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from eas_core import data, profiles, records
+from eas_core.data import Split
+from eas_core.errors import EASError
+from eas_core.stages import STAGES, lineage
+from eas_core.tasks import TaskSet
+
+
+@dataclass(frozen=True)
+class Run:
+    """One profile with one seed, and where its artefacts lie. ``deadline`` is a ``time.monotonic()`` value."""
+
+    profile: profiles.Profile
+    seed: int = 0
+    root: Path = Path("runs")
+    device: str = "cpu"
+    deadline: float | None = None
+    progress: bool = True
+
+    @property
+    def tasks(self) -> TaskSet:
+        return data.task_set(self.profile.data)
+
+    def settings(self, stage: str) -> dict:
+        """Every setting that the stage's artefact depends on."""
+        sections = [section for name in lineage(stage) for section in STAGES[name][1]]
+        settings = {"seed": self.seed, **self.profile.dump(*sections)}
+        del settings["data"]["path"]  # where photographs lie changes no result
+        return settings
+
+    def key(self, stage: str) -> str:
+        return records.key(self.settings(stage))
+
+    def folder(self, stage: str) -> Path:
+        return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{self.key(stage)}"
+
+    def variant(self, q: float | None = None, reading: str | None = None) -> Run:
+        """The same run with another task dropout; all stages before the supernet are shared."""
+        changes = {"q": q, "reading": reading}
+        supernet = self.profile.supernet
+        dropout = supernet.task_dropout.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        supernet = supernet.model_copy(update={"task_dropout": dropout})
+        return replace(self, profile=self.profile.model_copy(update={"supernet": supernet}))
+
+    def loop(self, stage: str) -> dict:
+        return {
+            "folder": self.folder(stage),
+            "deadline": self.deadline,
+            "progress": self.progress,
+            "settings_key": self.key(stage),
+        }
+
+    def splits(self, *names: str) -> list[Split]:
+        """Splits by name, prepared at first use and moved to the run's device."""
+        profile = self.profile
+        if profile.space.num_classes != self.tasks.num_classes:
+            message = f"{profile.space.num_classes}, but {profile.data.source} has {self.tasks.num_classes} classes"
+            raise EASError(f"space.num_classes: {message}")
+        cache = Path(self.root) / "data"
+        return [s.to(self.device) for s in data.load(profile.data, profile.space.resolution, cache, names)]
+
+
+def make_run(
+    profile: str = "demo",
+    seed: int = 0,
+    root: str | Path = "runs",
+    overrides: list[str] | tuple[str, ...] = (),
+    device: str = "auto",
+    max_minutes: float | None = None,
+    progress: bool = True,
+) -> Run:
+    """A run from plain values, as notebooks and the command line give them."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EASError(f"device: {device!r} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+    deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+    return Run(profiles.load(profile, overrides), int(seed), Path(root), device, deadline, progress)
