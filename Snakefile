@@ -1,32 +1,52 @@
-# Executes the notebooks one at a time by papermill and builds the book from the executed copies.
+# Trains and tests in jobs, executes the book's notebooks from what they made, and builds the book; all by papermill.
 #
-#   make book PROFILE=demo SEED=0          the usual way to run this
-#   snakemake --cores all --config profile=demo seed=0 runs=runs set="supernet.batch_size=64"
+#   make book PROFILE=demo SEED=0                                  the usual way to run this
+#   snakemake -c2 claims --config seeds=0,1,2                      all jobs of three seeds, and the page of claims
+#   snakemake claims --profile slurm --config profile=imagenet-10 seeds=0,1,2       the same on a cluster
 #
-# A notebook runs again when its file, the profile, the seed, an override or the library changes. What it trains lies
-# under runs/ and is reused, so running again is cheap.
+# --config takes profile, seed or seeds (the book's own seed first), runs, set="supernet.batch_size=64 ...", threads (of
+# one job) and gpu (how many a training job takes). A job is made again when a setting that it depends on changes, a
+# notebook of the book also when its file or the library changes.
 
 from pathlib import Path
 
+from eas_core import evidence, profiles
+from eas_core.errors import EASError
+from eas_core.run import Run
+
 PROFILE = str(config.get("profile", "demo"))
-SEED = int(config.get("seed", 0))
 RUNS = str(config.get("runs", "runs"))
 SET = str(config.get("set") or "")
+SEEDS = [int(seed) for seed in str(config.get("seeds", config.get("seed", 0))).split(",")]
+SEED = int(config.get("seed", SEEDS[0]))
+THREADS = int(config.get("threads", 1))
+GPU = int(config.get("gpu", 0))
 
-# Each notebook in the order of execution, and those whose trained artefacts it uses.
+try:
+    profile = profiles.load(PROFILE, SET.split())
+except EASError as error:
+    sys.exit(str(error))
+JOBS = {job.name.replace(" ", "_"): job for job in evidence.jobs(profile)}
+KINDS = list(dict.fromkeys(name.split("_")[0] for name in JOBS))
+FOLDER = f"{RUNS}/{profile.name}/jobs"
+
+# Each notebook of the book in the order of execution, and the kinds of jobs whose results it uses.
 NOTEBOOKS = {
-    "02_tasks_and_splits": [],
+    "02_tasks_and_splits": ["teacher"],
     "03_search_space_and_cost": [],
-    "04_supernet": [],
-    "05_task_dropout": ["04_supernet"],
-    "06_generator": ["04_supernet"],
-    "07_specialise": ["06_generator"],
-    "08_results": ["07_specialise"],
-    "09_architectures": ["08_results"],
-    "10_photographs": [],
-    "01_quickstart": ["08_results"],
+    "04_supernet": ["supernet"],
+    "05_task_dropout": ["supernet"],
+    "06_generator": ["EAS"],
+    "07_specialise": ["EAS"],
+    "08_results": ["results"],
+    "09_architectures": ["EAS"],
+    "10_baselines": KINDS,
+    "11_ablations": KINDS,
+    "12_claims": KINDS,
+    "13_photographs": [],
+    "01_quickstart": ["results"],
 }
-PROFILE_FILE = PROFILE if PROFILE.endswith((".yaml", ".yml")) else f"eas_core/profiles/{PROFILE}.yaml"
+ALL_SEEDS = ("10_baselines", "11_ablations", "12_claims")  # the others show SEED only
 LIBRARY = sorted(
     str(path)
     for folder, pattern in (("eas_core", "**/*.py"), ("eas_core", "**/*.js"), ("data_prep", "**/*.py"))
@@ -35,32 +55,74 @@ LIBRARY = sorted(
 RELEASES = sorted(str(path) for path in Path("releases").rglob("*") if path.is_file())
 EXECUTED = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
 PAGES = sorted(str(path) for path in Path("book").rglob("*") if path.is_file() and not {"executed", "__pycache__"} & set(path.parts))
-if not Path(PROFILE_FILE).exists():
-    sys.exit(f"PROFILE={PROFILE}: there is no {PROFILE_FILE}")
+EXECUTE = (
+    "python {input.script} {input.notebook} {output} --profile {PROFILE:q} --seed {params.seed} --runs {RUNS:q} --set={SET:q} "
+)
+
+
+def made(name: str, seed: int) -> str:
+    return f"{FOLDER}/{seed}/{name.replace(' ', '_')}.ipynb"
+
+
+def needed(name: str) -> list[str]:
+    """The jobs that a notebook needs: of the profile's own supernet, or all of all seeds."""
+    seeds = SEEDS if name in ALL_SEEDS else [SEED]
+    own = profile.supernet.task_dropout
+    main = {job: entry for job, entry in JOBS.items() if (entry.q, entry.reading) == (own.q, own.reading)}
+    jobs = JOBS if name in ALL_SEEDS else main
+    return [made(job, seed) for seed in seeds for job in jobs if job.split("_")[0] in NOTEBOOKS[name]]
 
 
 rule book:
     input: "_build/html.done"
 
 
-for number, (name, needed) in enumerate(NOTEBOOKS.items()):
+rule claims:
+    input: "book/executed/12_claims.ipynb"
+
+
+# ---------------------------------------------------------------- jobs: train, search, test
+
+for kind in KINDS:
+
+    rule:
+        name: kind
+        input:
+            lambda wildcards: [made(name, wildcards.seed) for name in JOBS[wildcards.job].after],
+            notebook="notebooks/jobs/job.ipynb",
+            script="book/execute.py",
+        output: FOLDER + "/{seed,[0-9]+}/{job,%s(_.*)?}.ipynb" % kind
+        params:
+            seed=lambda wildcards: wildcards.seed,
+            job=lambda wildcards: JOBS[wildcards.job].name,
+            keys=lambda wildcards: evidence.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
+        threads: THREADS
+        resources: gpu=GPU
+        priority: 1000 - 10 * KINDS.index(kind)
+        shell: EXECUTE + "-p job {params.job:q}"
+
+
+# ---------------------------------------------------------------- the book's notebooks
+
+for number, name in enumerate(NOTEBOOKS):
 
     rule:
         name: name
         input:
+            needed(name),
             notebook=f"notebooks/{name}.ipynb",
-            profile=PROFILE_FILE,
             library=LIBRARY,
-            releases=RELEASES if name == "10_photographs" else [],
+            releases=RELEASES if name == "13_photographs" else [],
             script="book/execute.py",
-            before=[f"book/executed/{other}.ipynb" for other in needed],
         output: f"book/executed/{name}.ipynb",
-        params: profile=PROFILE, seed=SEED, runs=RUNS, set=SET
-        threads: workflow.cores
+        params:
+            seed=SEED,
+            more=f"-p seeds '{SEEDS}'" if name in ALL_SEEDS else "",
+            profile=profile.model_dump_json(),
+            runs=RUNS,
+        threads: THREADS
         priority: 100 - number
-        shell:
-            "python {input.script} {input.notebook} {output} --profile {params.profile:q} --seed {params.seed} "
-            "--runs {params.runs:q} --set={params.set:q}"
+        shell: EXECUTE + "{params.more}"
 
 
 rule run_times:

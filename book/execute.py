@@ -7,6 +7,7 @@ it, and one line says which cell failed and why. Seconds, peak memory and the ma
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -30,14 +31,24 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", default="runs")
     parser.add_argument("--set", default="", help="settings to override, separated by blanks")
+    more = "another parameter; VALUE is JSON, or else text"
+    parser.add_argument("-p", dest="more", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=more)
     options = parser.parse_args()
     parameters = {
         "profile": options.profile,
         "seed": options.seed,
         "runs": options.runs,
         "overrides": options.set.split(),
+        **{name: _value(text) for name, text in options.more},
     }
     return execute(options.source, options.target, parameters)
+
+
+def _value(text: str):
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 def execute(source: Path, target: Path, parameters: dict) -> int:
@@ -57,7 +68,8 @@ def execute(source: Path, target: Path, parameters: dict) -> int:
                 extra_arguments=["--log-level=50"],  # no notes of the kernel about itself
             )
         except Exception as error:  # whatever it was, the reader needs the notebook, the cell and the reason
-            print(f"{source}: {_failed_cell(source, unfinished)}: {_reason(error)} (see {unfinished})", file=sys.stderr)
+            what = f"{source} ({parameters['job']}, seed {parameters['seed']})" if "job" in parameters else source
+            print(f"{what}: {_failed_cell(source, unfinished)}: {_reason(error)} (see {unfinished})", file=sys.stderr)
             return 1
     seconds = time.monotonic() - started
     executed = nbformat.read(unfinished, as_version=4)
@@ -72,7 +84,8 @@ def execute(source: Path, target: Path, parameters: dict) -> int:
     }
     nbformat.write(executed, unfinished)
     os.replace(unfinished, target)
-    print(f"{source.stem}: {seconds:.0f} s, {memory.peak / 2**30:.1f} GiB", flush=True)
+    what = f"{parameters['job']}, seed {parameters['seed']}" if "job" in parameters else source.stem
+    print(f"{what}: {seconds:.0f} s, {memory.peak / 2**30:.1f} GiB", flush=True)
     return 0
 
 

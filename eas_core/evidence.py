@@ -60,9 +60,23 @@ def jobs(profile: profiles.Profile) -> list[Job]:
     return planned
 
 
-def do(run: Run, job: Job) -> dict[str, dict]:
+def job(profile: profiles.Profile, name: str) -> Job:
+    """The job of that name; an unknown one raises :class:`DataError` listing what there is."""
+    planned = {entry.name: entry for entry in jobs(profile)}
+    if name not in planned:
+        raise DataError(f"job: {name!r} is not one of {', '.join(planned)}")
+    return planned[name]
+
+
+def keys(run: Run, entry: Job) -> list[str]:
+    """What a job's results depend on: the key of each of its stages."""
+    variant = run.variant(entry.q, entry.reading)
+    return [pipeline.folder(variant, stage, run).name for stage in entry.stages]
+
+
+def do(run: Run, entry: Job) -> dict[str, dict]:
     """Make a job's stages; returns their records by stage."""
-    return {stage: pipeline.make(run.variant(job.q, job.reading), stage, run) for stage in job.stages}
+    return {stage: pipeline.make(run.variant(entry.q, entry.reading), stage, run) for stage in entry.stages}
 
 
 def collect(run: Run, make: bool = True) -> dict:
@@ -73,15 +87,16 @@ def collect(run: Run, make: bool = True) -> dict:
     """
     own = run.profile.supernet.task_dropout
     variants: dict[str, dict] = {}
-    for job in jobs(run.profile):
-        name = variant_name(job.q, job.reading, own.reading)
-        entry = variants.setdefault(name, {"q": job.q, "reading": job.reading, "records": {}})
-        for stage in job.stages:
-            if not make and not pipeline.is_made(run.variant(job.q, job.reading), stage, run):
+    for planned in jobs(run.profile):
+        name = variant_name(planned.q, planned.reading, own.reading)
+        entry = variants.setdefault(name, {"q": planned.q, "reading": planned.reading, "records": {}})
+        variant = run.variant(planned.q, planned.reading)
+        for stage in planned.stages:
+            if not make and not (pipeline.folder(variant, stage, run) / "record.json").exists():
                 raise DataError(
                     f"seed {run.seed}: {stage} of {name} is not there for profile {run.profile.name} under {run.root}; "
                     f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}"
                 )
-        entry["records"] |= do(run, job)
+        entry["records"] |= do(run, planned)
     main = variant_name(own.q, own.reading, own.reading)
     return {"seed": run.seed, "profile": run.profile.name, "main": main, "variants": variants}

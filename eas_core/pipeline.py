@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -380,10 +381,9 @@ def make(run: Run, stage: str, base: Run | None = None) -> dict:
     return made[1] if isinstance(made, tuple) else made
 
 
-def is_made(run: Run, stage: str, base: Run | None = None) -> bool:
-    """Whether a stage's record is there."""
-    folder = _same_folder(run, base) if stage == "tested-same" else run.folder(stage)
-    return (folder / "record.json").exists()
+def folder(run: Run, stage: str, base: Run | None = None) -> Path:
+    """Where a stage's artefacts lie, ``tested-same`` included."""
+    return _same_folder(run, base) if stage == "tested-same" else run.folder(stage)
 
 
 def searched(run: Run, method: str) -> list[dict]:
@@ -425,11 +425,11 @@ def _same_settings(run: Run, other: Run) -> dict:
     return {**run.settings("supernet"), "architectures": other.settings("tested-EAS")}
 
 
-def _same_folder(run: Run, other: Run):
+def _same_folder(run: Run, other: Run) -> Path:
     return run.folder("supernet").with_name(f"tested-same-{records.key(_same_settings(run, other))}")
 
 
-def _test(run: Run, rows: list[dict], path, kind: str, settings: dict) -> dict:
+def _test(run: Run, rows: list[dict], path: Path, kind: str, settings: dict) -> dict:
     started = time.monotonic()
     weights, _ = supernet(run)
     train, test = run.splits("train", "test")
