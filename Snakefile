@@ -17,7 +17,10 @@ from eas_core.run import Run
 PROFILE = str(config.get("profile", "demo"))
 RUNS = str(config.get("runs", "runs"))
 SET = str(config.get("set") or "")
-SEEDS = [int(seed) for seed in str(config.get("seeds", config.get("seed", 0))).split(",")]
+LISTED = str(config.get("seeds", config.get("seed", 0)))
+if not all(seed.isdecimal() for seed in LISTED.split(",")):
+    sys.exit(f"seeds: {LISTED!r} must be whole numbers separated by commas, such as 0,1,2")
+SEEDS = [int(seed) for seed in LISTED.split(",")]
 SEED = int(config.get("seed", SEEDS[0]))
 THREADS = int(config.get("threads", 1))
 GPU = int(config.get("gpu", 0))

@@ -135,12 +135,13 @@ def _run(options) -> None:
 def _tasks(options) -> None:
     from eas_core import data, profiles
 
-    groups = data.class_ids(profiles.load(options.profile, options.overrides).data)
+    settings = profiles.load(options.profile, options.overrides).data
     if options.json:
-        print(json.dumps(groups, indent=1))
+        print(json.dumps(data.class_ids(settings), indent=1))
         return
-    for task, classes in groups.items():
-        print(f"{task}: {', '.join(classes)}")
+    tasks = data.task_set(settings)
+    for task, classes in zip(tasks.names, tasks.classes, strict=True):
+        print(f"{task}: {', '.join(tasks.class_names[c] for c in classes)}")
 
 
 def _cost(options) -> None:

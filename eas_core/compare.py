@@ -26,8 +26,8 @@ class Estimate:
     seeds: int
 
 
-def estimate(values: np.ndarray) -> Estimate:
-    """Mean of values (seeds, images), fractions, and its 95 % interval in percent.
+def estimate(values: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """Mean of values (seeds, images), fractions, and its interval in percent, at 95 % unless told otherwise.
 
     Images and seeds both vary, crosswise. The variance of the mean over images, Var_i(mean over seeds) / n, and that
     over seeds, Var_s(mean over images) / S, add up (a little too much: what is particular to an image *and* a seed is in
@@ -43,7 +43,7 @@ def estimate(values: np.ndarray) -> Estimate:
     half = 0.0
     if variance > 0:
         df = variance**2 / sum(part**2 / f for part, f in zip(parts, freedom, strict=True))
-        half = stats.t.ppf(0.975, df) * variance**0.5
+        half = stats.t.ppf((1 + confidence) / 2, df) * variance**0.5
     mean = values.mean()
     return Estimate(100 * mean, 100 * (mean - half), 100 * (mean + half), n, seeds)
 
@@ -53,18 +53,22 @@ def accuracy(records: list[dict], budget: float, task: str | None = None) -> Est
     return estimate(_right(records, [budget], task))
 
 
-def difference(ours: list[dict], others: list[dict], budgets: list[float], task: str | None = None) -> Estimate:
+def difference(
+    ours: list[dict], others: list[dict], budgets: list[float], task: str | None = None, confidence: float = 0.95
+) -> Estimate:
     """Accuracy of ``ours`` minus that of ``others`` in points, averaged over budgets; records of the same seeds in order."""
     _same_conditions(ours + others)
     seeds = [[record["settings"]["seed"] for record in side] for side in (ours, others)]
     if seeds[0] != seeds[1]:
         raise DataError(f"records: seeds {seeds[0]} are compared with seeds {seeds[1]}; they must be the same")
-    return estimate(_right(ours, budgets, task) - _right(others, budgets, task))
+    return estimate(_right(ours, budgets, task) - _right(others, budgets, task), confidence)
 
 
-def change(records: list[dict], first: float, last: float, task: str | None = None) -> Estimate:
+def change(
+    records: list[dict], first: float, last: float, task: str | None = None, confidence: float = 0.95
+) -> Estimate:
     """Accuracy at the budget ``last`` minus that at ``first``, in points."""
-    return estimate(_right(records, [last], task) - _right(records, [first], task))
+    return estimate(_right(records, [last], task) - _right(records, [first], task), confidence)
 
 
 def cost(records: list[dict], budgets: list[float]) -> float:

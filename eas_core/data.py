@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data_prep import shapes10, tiny_imagenet
+from data_prep import imagenet, shapes10, tiny_imagenet
 from eas_core import profiles, records
 from eas_core.errors import DataError
 from eas_core.tasks import TaskSet
@@ -50,23 +50,16 @@ def task_set(settings: profiles.Data) -> TaskSet:
     """The tasks of a data source, with readable class names."""
     if settings.source == "shapes10":
         return TaskSet.from_groups(shapes10.TASKS)
-    if settings.source == "tiny-imagenet":
-        named = {
-            task: tuple(tiny_imagenet.CLASS_NAMES[wnid] for wnid in wnids)
-            for task, wnids in tiny_imagenet.TASKS.items()
-        }
-        return TaskSet.from_groups(named)
-    raise DataError(f"data.source: {settings.source!r} cannot be prepared yet; shapes10 and tiny-imagenet can")
+    names = tiny_imagenet.CLASS_NAMES if settings.source == "tiny-imagenet" else imagenet.CLASS_NAMES
+    named = {task: tuple(names[wnid] for wnid in wnids) for task, wnids in class_ids(settings).items()}
+    return TaskSet.from_groups(named)
 
 
 def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
     """Tasks and their classes as the source names them: WordNet ids for photographs, plain names for drawn images."""
-    tasks = task_set(settings)
-    if settings.source == "tiny-imagenet":
-        return tiny_imagenet.TASKS
-    return {
-        name: tuple(tasks.class_names[c] for c in group) for name, group in zip(tasks.names, tasks.classes, strict=True)
-    }
+    if settings.source == "shapes10":
+        return shapes10.TASKS
+    return tiny_imagenet.TASKS if settings.source == "tiny-imagenet" else imagenet.TASKS[settings.source]
 
 
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
@@ -90,7 +83,7 @@ def _prepare(settings: profiles.Data, resolution: int, cache: Path) -> dict[str,
     if settings.source == "shapes10":
         return {name: shapes10.draw_split(name, n, resolution, settings.seed) for name, n in per_class.items()}
     if settings.source != "tiny-imagenet":
-        task_set(settings)  # raises: no such source yet
+        raise DataError(f"data.source: {settings.source!r} cannot be prepared yet; shapes10 and tiny-imagenet can")
     photographs = tiny_imagenet.load(settings.path or _official_zip(cache), resolution)
     pool, test = (
         (photographs.train_images, photographs.train_labels),

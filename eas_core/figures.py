@@ -1,7 +1,7 @@
 """Every figure of the book: pure functions, records or arrays in, a matplotlib ``Figure`` out.
 
 One visual language, set here and nowhere else. Blue is EAS, orange is random architectures, grey is a reference; light
-to dark blue is small to large. The colours are Okabe and Ito's, which colour-blind readers can tell apart. Records are
+to dark blue is small to large; every method has its colour and marker in ``METHOD_STYLE``. The colours are Okabe and Ito's, which colour-blind readers can tell apart. Records are
 the plain dicts of :mod:`eas_core.pipeline`. Accuracies are drawn in percent, costs in millions of multiply-adds; bars
 are 95 % intervals and the number n behind them is written on the figure. No function shows or saves anything.
 """
@@ -38,6 +38,14 @@ from eas_core.tasks import TaskSet
 WIDTH = 7.2  # inches: the width of the book's text
 EAS, RANDOM, REFERENCE, THIRD, FOURTH = "#0072B2", "#D55E00", "#767676", "#009E73", "#CC79A7"
 CYCLE = (EAS, RANDOM, THIRD, FOURTH, "#E69F00", "#56B4E9", "#000000")
+METHOD_STYLE = {  # method: its colour and marker
+    "EAS": {"color": EAS, "marker": "o"},
+    "multi-path": {"color": FOURTH, "marker": "D"},
+    "OFA-T": {"color": THIRD, "marker": "s"},
+    "OFA-V": {"color": "#E69F00", "marker": "^"},
+    "random": {"color": RANDOM, "marker": "x"},
+}
+PAPER_STYLE = {"marker": "*", "markersize": 10, "markerfacecolor": "white", "linestyle": "none"}  # any of its methods
 SHADES = dict(zip(EXPANSIONS, ("#C6DCEF", "#5FA3D0", "#0B4F86"), strict=True))  # expansion ratio, light to dark
 RAMP = LinearSegmentedColormap.from_list("eas", ["#FFFFFF", "#5FA3D0", "#08335A"])
 STYLE = {
@@ -66,7 +74,7 @@ MADDS_LABEL = "multiply-adds of one image (millions)"
 TASK_ACCURACY_LABEL = "task accuracy (%)"
 
 
-def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """Draw in the project's style, and leave no figure open that a notebook would show a second time."""
 
     @functools.wraps(draw)
@@ -79,7 +87,7 @@ def _styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
-def _subplots(rows: int = 1, columns: int = 1, height: float = 3.4, **options):
+def subplots(rows: int = 1, columns: int = 1, height: float = 3.4, **options):
     return plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
 
 
@@ -87,20 +95,20 @@ def _array(values) -> np.ndarray:
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
-def _bars(low_high: Sequence[Sequence[float]], middle: Sequence[float]) -> np.ndarray:
+def error_bars(low_high: Sequence[Sequence[float]], middle: Sequence[float]) -> np.ndarray:
     """Intervals around values as matplotlib's (2, n) lengths of error bars."""
     low, high = np.asarray(low_high, dtype=float).T
     return np.clip([middle - low, high - middle], 0, None)
 
 
-def _readable(name: str) -> str:
+def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
 # ---------------------------------------------------------------- data
 
 
-@_styled
+@styled
 def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: int = 6) -> Figure:
     """The first ``per_class`` images of every class, a row a task, class names below.
 
@@ -111,12 +119,12 @@ def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: i
     cell_width, picture = per_class + 0.25, 1.0  # in widths of one image
     scale = columns * cell_width / WIDTH  # image widths an inch, so that text keeps its size
     cell_height = picture + 0.54 * scale
-    figure, axis = _subplots(height=cell_height * len(rows) / scale)
+    figure, axis = subplots(height=cell_height * len(rows) / scale)
     axis.set_axis_off()
     for row, (task, group) in enumerate(rows):
         top = row * cell_height + 0.24 * scale
         if group[0] == tasks.classes[task][0]:
-            axis.text(0, top - 0.05 * scale, _readable(tasks.names[task]), weight="bold", fontsize=9, va="bottom")
+            axis.text(0, top - 0.05 * scale, readable(tasks.names[task]), weight="bold", fontsize=9, va="bottom")
         for column, label in enumerate(group):
             left = column * cell_width
             for i, index in enumerate(np.flatnonzero(labels == label)[:per_class]):
@@ -125,12 +133,12 @@ def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: i
                 axis.imshow(pixels, extent=extent, interpolation="nearest", aspect="auto")
             for line, text in enumerate(textwrap.wrap(tasks.class_names[label], 17, max_lines=2, placeholder="…")):
                 baseline = top + picture + (0.13 + 0.125 * line) * scale
-                axis.text(left, baseline, _readable(text), fontsize=7.5, va="baseline")
+                axis.text(left, baseline, readable(text), fontsize=7.5, va="baseline")
     axis.set(xlim=(-0.05, columns * cell_width), ylim=(len(rows) * cell_height, 0))
     return figure
 
 
-@_styled
+@styled
 def dropout_masks(mask, tasks: TaskSet, labels=None, title: str = "") -> Figure:
     """Task dropout's masks: ``mask`` (n, C) of 0/1, a row an image, classes grouped by task.
 
@@ -138,7 +146,7 @@ def dropout_masks(mask, tasks: TaskSet, labels=None, title: str = "") -> Figure:
     """
     mask = _array(mask).astype(float)
     order = [c for group in tasks.classes for c in group]
-    figure, axis = _subplots(height=min(6.0, 1.5 + 0.2 * len(mask)))
+    figure, axis = subplots(height=min(6.0, 1.5 + 0.2 * len(mask)))
     axis.imshow(mask[:, order], aspect="auto", cmap=RAMP, vmin=0, vmax=1.4, interpolation="nearest")
     edges = np.cumsum([0, *(len(group) for group in tasks.classes)]) - 0.5
     for edge in edges[1:-1]:
@@ -150,7 +158,7 @@ def dropout_masks(mask, tasks: TaskSet, labels=None, title: str = "") -> Figure:
             box = Rectangle((edges[task] + 0.12, row - 0.4), edges[task + 1] - edges[task] - 0.24, 0.8)
             box.set(fill=False, edgecolor=RANDOM, linewidth=1.6, clip_on=False)
             axis.add_patch(box)
-    names = [_readable(name) for name in tasks.names]
+    names = [readable(name) for name in tasks.names]
     axis.set_xticks((edges[:-1] + edges[1:]) / 2, names, rotation=35, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(len(mask)), range(1, len(mask) + 1))
     axis.set(xlabel="classes, grouped by task", ylabel="image of the batch", title=title)
@@ -166,7 +174,7 @@ def dropout_masks(mask, tasks: TaskSet, labels=None, title: str = "") -> Figure:
 # ---------------------------------------------------------------- training
 
 
-@_styled
+@styled
 def training_curve(record: dict, title: str = "", chance: float | None = None) -> Figure:
     """The training curve of a teacher, supernet or generator record, one panel a quantity.
 
@@ -175,7 +183,7 @@ def training_curve(record: dict, title: str = "", chance: float | None = None) -
     curve = record["result"]["curve"]
     names = [name for name in curve[-1] if name != "step"]
     steps = [point["step"] for point in curve]
-    figure, axes = _subplots(1, len(names), height=2.8, squeeze=False)
+    figure, axes = subplots(1, len(names), height=2.8, squeeze=False)
     for axis, name in zip(axes[0], names, strict=True):
         share = name == "cost error" or "accuracy" in name
         values = np.array([point[name] for point in curve]) * (100 if share else 1)
@@ -207,14 +215,14 @@ def _mark_stages(axis, record: dict, steps: int) -> None:
         axis.text(*middle, stage["name"], transform=axis.get_xaxis_transform(), **options)
 
 
-@_styled
+@styled
 def calibration_curve(points: list[dict], chance: float | None = None) -> Figure:
     """Accuracy after BatchNorm calibration against the number of calibration images.
 
     A point is ``{"images": int, "accuracy": fraction, "interval": [low, high], "n": int}``, the last two optional, and
     optionally ``"name"`` to draw several networks. 0 images means no calibration.
     """
-    figure, axis = _subplots(height=3.2)
+    figure, axis = subplots(height=3.2)
     names = list(dict.fromkeys(point.get("name", "") for point in points))
     places = {images: place for place, images in enumerate(sorted({point["images"] for point in points}))}
     for number, name in enumerate(names):
@@ -222,7 +230,7 @@ def calibration_curve(points: list[dict], chance: float | None = None) -> Figure
         accuracy = np.array([100 * p["accuracy"] for p in own])
         bars = None
         if all("interval" in p for p in own):
-            bars = _bars([[100 * edge for edge in p["interval"]] for p in own], accuracy)
+            bars = error_bars([[100 * edge for edge in p["interval"]] for p in own], accuracy)
         x = [places[p["images"]] + 0.06 * (number - (len(names) - 1) / 2) for p in own]
         axis.errorbar(x, accuracy, bars, marker="o", capsize=3, label=name or None)
     axis.set_xticks(list(places.values()), [f"{images:,}" if images else "none" for images in places])
@@ -271,10 +279,10 @@ def _architecture_legend(figure: Figure) -> None:
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
 
 
-@_styled
+@styled
 def architectures(pairs: Sequence[tuple[str, Architecture | dict]]) -> Figure:
     """Architectures below one another, (title, architecture or its JSON form) each: Figures VII and VIII."""
-    figure, axes = _subplots(len(pairs), 1, height=1.05 + 1.12 * len(pairs), sharex=True, squeeze=False)
+    figure, axes = subplots(len(pairs), 1, height=1.05 + 1.12 * len(pairs), sharex=True, squeeze=False)
     for axis, (title, architecture) in zip(axes[:, 0], pairs, strict=True):
         if isinstance(architecture, dict):
             architecture = Architecture.from_dict(architecture)
@@ -291,7 +299,7 @@ def architecture(architecture: Architecture | dict, title: str = "") -> Figure:
     return architectures([(title, architecture)])
 
 
-@_styled
+@styled
 def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int = 2000, seed: int = 0) -> Figure:
     """Where the multiply-adds of a space are: by unit, and what ``count`` uniformly drawn architectures cost."""
     table = cost_tables(space)[0]
@@ -300,7 +308,7 @@ def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int
         "smallest": [table.fixed / MILLION, *blocks[:, :2, 0, 0].sum(1).tolist()],
         "largest": [table.fixed / MILLION, *blocks[:, :, -1, -1].sum(1).tolist()],
     }
-    figure, (left, right) = _subplots(1, 2, height=3.2)
+    figure, (left, right) = subplots(1, 2, height=3.2)
     y, names = np.arange(UNITS + 1), ["stem and head", *(f"unit {u + 1}" for u in range(UNITS))]
     for offset, name, colour in ((-0.2, "smallest", SHADES[4]), (0.2, "largest", SHADES[6])):
         bars = left.barh(y + offset, parts[name], 0.38, color=colour, label=f"{name}: {sum(parts[name]):.4g} M")
@@ -327,14 +335,14 @@ def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int
 # ---------------------------------------------------------------- generator
 
 
-@_styled
+@styled
 def gates(probabilities, title: str = "") -> Figure:
     """Probabilities of the 90 gates, shape (90,), one cell a gate: kernel, width and depth rows over the 20 blocks.
 
     The second row of each kind only counts together with the first (7 implies 5, 6 implies 4, block 4 implies 3).
     """
     pairs = _array(probabilities).reshape(PAIRS, 2)
-    figure, axis = _subplots(height=2.7)
+    figure, axis = subplots(height=2.7)
     for row, (start, second) in enumerate(((0, 0), (0, 1), (BLOCKS, 0), (BLOCKS, 1))):
         for block in range(BLOCKS):
             x, y = block + 0.5 * (block // BLOCKS_PER_UNIT), row + 0.3 * (row // 2)
@@ -359,13 +367,13 @@ def _cell(axis, x: float, y: float, width: float, value: float) -> None:
     axis.add_patch(Rectangle((x, y), width, 1, facecolor=RAMP(float(value)), edgecolor="#8A8A8A", linewidth=0.5))
 
 
-@_styled
+@styled
 def gumbel(taus: Sequence[float] = (2.0, 1.0, 0.5, 0.1), p: float = 0.7) -> Figure:
     """Density of the relaxed gate h of Eq. (I) for a gate with probability ``p`` at several temperatures.
 
     The area right of 0.5 is ``p`` at every temperature: that is why the hard gate of Eq. (J) is on with probability p.
     """
-    figure, axis = _subplots(height=3.2)
+    figure, axis = subplots(height=3.2)
     h = np.linspace(0.001, 0.999, 999)
     logit, z = np.log(h / (1 - h)), np.log(p / (1 - p))
     for tau, style in zip(taus, ("-", "--", "-.", ":", "-", "--", "-."), strict=False):
@@ -380,14 +388,14 @@ def gumbel(taus: Sequence[float] = (2.0, 1.0, 0.5, 0.1), p: float = 0.7) -> Figu
     return figure
 
 
-@_styled
+@styled
 def anchor_interpolation(budgets, embeddings, anchor_budgets, anchors, dimensions: int = 4) -> Figure:
     """Budget embeddings between their K anchors, the first few dimensions.
 
     ``budgets`` (m,) and ``anchor_budgets`` (K,) in millions; ``embeddings`` (m, e) and ``anchors`` (K, e).
     """
     budgets, embeddings, anchor_budgets, anchors = map(_array, (budgets, embeddings, anchor_budgets, anchors))
-    figure, axis = _subplots(height=3.2)
+    figure, axis = subplots(height=3.2)
     for d in range(min(dimensions, anchors.shape[1])):
         axis.plot(budgets, embeddings[:, d], color=CYCLE[d % len(CYCLE)], linewidth=1.3, label=f"dimension {d + 1}")
         axis.plot(anchor_budgets, anchors[:, d], "o", color=CYCLE[d % len(CYCLE)])
@@ -397,12 +405,12 @@ def anchor_interpolation(budgets, embeddings, anchor_budgets, anchors, dimension
     return figure
 
 
-@_styled
+@styled
 def sampled_costs(costs, budget: float, tolerance: float, title: str = "") -> Figure:
     """Cost (millions) of the architectures sampled for one scenario, and the window that a candidate must fall into."""
     costs = _array(costs)
     kept = (costs <= budget) & (costs >= (1 - tolerance) * budget)
-    figure, axis = _subplots(height=2.8)
+    figure, axis = subplots(height=2.8)
     window = tolerance * budget  # its edges are edges of bins
     width = window / np.clip(40 * window / np.ptp(costs), 1, 5).round() if len(costs) > 1 and np.ptp(costs) else window
     below, above = (max(1, int(np.ceil(gap / width))) for gap in (budget - costs.min(), costs.max() - budget))
@@ -422,12 +430,12 @@ def sampled_costs(costs, budget: float, tolerance: float, title: str = "") -> Fi
     return figure
 
 
-@_styled
+@styled
 def budget_use(record: dict) -> Figure:
     """Cost of every specialised network of a record as a share of its budget, a dot a task."""
     rows = record["result"]["rows"]
     budgets = sorted({row["budget"] for row in rows})
-    figure, axis = _subplots(height=2.8)
+    figure, axis = subplots(height=2.8)
     for place, budget in enumerate(budgets):
         shares = np.array([100 * row["madds"] / budget for row in rows if row["budget"] == budget])
         axis.plot(place + np.linspace(-0.22, 0.22, len(shares)), shares, "o", color=EAS, alpha=0.75)
@@ -445,30 +453,30 @@ def budget_use(record: dict) -> Figure:
 # ---------------------------------------------------------------- results
 
 
-@_styled
+@styled
 def accuracy_cost(record: dict, chance: float | None = None, paper=None) -> Figure:
     """Accuracy against cost: EAS averaged over tasks, random architectures of equal cost, smallest and largest network.
 
     ``paper``: the paper's rows, where :func:`eas_core.tables.comparable_paper_rows` has any.
     """
     levels, result = level_summaries(record), record["result"]
-    figure, axis = _subplots(height=3.6)
+    figure, axis = subplots(height=3.6)
     for number, row in enumerate(result["comparisons"]):
         cost, accuracy = np.array(row["random_madds"]) / MILLION, 100 * np.array(row["random_accuracy"])
         label = f"{len(cost)} random architectures a level" if not number and len(cost) else None
         axis.plot(cost, accuracy, ".", color=RANDOM, alpha=0.5, markersize=6, label=label)
     accuracy, cost = (np.array([level[key] for level in levels]) for key in ("accuracy", "madds"))
-    bars = _bars([level["interval"] for level in levels], accuracy)
+    bars = error_bars([level["interval"] for level in levels], accuracy)
     axis.errorbar(cost, accuracy, bars, marker="o", color=EAS, capsize=3, label="EAS, mean over tasks")
     for name, marker in (("smallest", "v"), ("largest", "^")):
         extreme = result[name]
         value = np.array([100 * extreme["accuracy"]])
-        bars = _bars([[100 * edge for edge in extreme["interval"]]], value)
+        bars = error_bars([[100 * edge for edge in extreme["interval"]]], value)
         options = {"color": "black", "capsize": 3, "linestyle": "none", "label": f"{name} sub-network"}
         axis.errorbar([extreme["madds"]], value, bars, marker=marker, **options)
     if paper is not None:
         cost, accuracy = paper["avg_madds_millions"], paper["avg_acc_percent"]
-        axis.plot(cost, accuracy, "*", color=FOURTH, markersize=9, label="EAS, paper")
+        axis.plot(cost, accuracy, color=EAS, label="EAS, paper", **PAPER_STYLE)
     axis.set(xlabel=MADDS_LABEL, ylabel=f"mean {TASK_ACCURACY_LABEL}")
     title = f"n = {levels[0]['n']:,} test images a point, bars: 95 % interval{_guessing(chance)}"
     axis.set_title(title, color=REFERENCE, fontsize=8.5)
@@ -481,18 +489,18 @@ def _guessing(chance: float | None) -> str:
     return "" if chance is None else f"; guessing: {100 * chance:.1f} %"
 
 
-@_styled
+@styled
 def accuracy_by_task(record: dict, chance: float | None = None) -> Figure:
     """Accuracy of each task's specialised networks against their cost, with the mean of random ones of equal cost."""
     result = record["result"]
     names = list(dict.fromkeys(row["task"] for row in result["rows"]))
     columns = 5 if len(names) > 4 else len(names)
     lines = -(-len(names) // columns)
-    figure, axes = _subplots(lines, columns, height=1.0 + 1.75 * lines, sharex=True, sharey=True, squeeze=False)
+    figure, axes = subplots(lines, columns, height=1.0 + 1.75 * lines, sharex=True, sharey=True, squeeze=False)
     for t, (axis, name) in enumerate(zip(axes.flat, names, strict=False)):
         rows = sorted((row for row in result["rows"] if row["task"] == name), key=lambda row: row["budget"])
         accuracy = np.array([100 * row["accuracy"] for row in rows])
-        bars = _bars([[100 * edge for edge in row["interval"]] for row in rows], accuracy)
+        bars = error_bars([[100 * edge for edge in row["interval"]] for row in rows], accuracy)
         axis.errorbar([r["madds"] for r in rows], accuracy, bars, color=EAS, marker="o", markersize=3.5, capsize=2)
         random = [
             (c["madds"], 100 * np.mean(c["random_by_task"], axis=0)[t])
@@ -501,7 +509,7 @@ def accuracy_by_task(record: dict, chance: float | None = None) -> Figure:
         ]
         if random:
             axis.plot(*zip(*random, strict=True), color=RANDOM, linestyle="--", linewidth=1.2)
-        axis.set_title(_readable(name), fontsize=9)
+        axis.set_title(readable(name), fontsize=9)
     for axis in axes.flat[len(names) :]:
         axis.set_axis_off()
     figure.supxlabel(MADDS_LABEL, fontsize=9.5)
@@ -514,14 +522,14 @@ def accuracy_by_task(record: dict, chance: float | None = None) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def paired_differences(record: dict) -> Figure:
     """EAS minus random architectures of equal cost on the same test images, a point a budget, with 95 % intervals.
 
     A second series, where the record has it: minus the random ones that the validation split chose, one a task.
     """
     rows = comparisons(record)
-    figure, axis = _subplots(height=3.0)
+    figure, axis = subplots(height=3.0)
     axis.axhline(0, color="black", linewidth=1)
     picked = picked_comparisons(record)
     shift = 0.08 if picked else 0.0
@@ -532,7 +540,7 @@ def paired_differences(record: dict) -> Figure:
     for number, (series, colour, marker, label) in enumerate(kinds):
         if series:
             difference = np.array([100 * row["difference"] for row in series])
-            bars = _bars([[100 * edge for edge in row["interval"]] for row in series], difference)
+            bars = error_bars([[100 * edge for edge in row["interval"]] for row in series], difference)
             x = np.arange(len(series)) + shift * (2 * number - 1)
             axis.errorbar(x, difference, bars, marker=marker, linestyle="none", color=colour, capsize=4, label=label)
     if picked:
@@ -546,13 +554,13 @@ def paired_differences(record: dict) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def spread(record: dict) -> Figure:
     """Accuracies of random architectures of one cost, against the width that sampling test images alone would give."""
     result = record["result"]["spread"]
     accuracy = 100 * np.array(result["accuracy"])
     mean, error = accuracy.mean(), 100 * result["sampling_error"]
-    figure, axis = _subplots(height=2.9)
+    figure, axis = subplots(height=2.9)
     axis.hist(accuracy, bins=min(15, max(5, len(accuracy) // 3)), color=RANDOM, alpha=0.8, label="random architectures")
     axis.axvspan(mean - error, mean + error, color=REFERENCE, alpha=0.3, linewidth=0, label="± 1 sampling error")
     deviation = 100 * result["deviation"]
@@ -566,13 +574,13 @@ def spread(record: dict) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def cosine_similarity(similarities) -> Figure:
     """Figure VI: similarity of the tasks' architectures against cost.
 
     ``similarities`` comes from :func:`eas_core.tables.architecture_similarity`.
     """
-    figure, axis = _subplots(height=3.0)
+    figure, axis = subplots(height=3.0)
     cost, mean = similarities["average MAdds (M)"], similarities["mean similarity"]
     axis.fill_between(
         cost,
@@ -593,11 +601,11 @@ def cosine_similarity(similarities) -> Figure:
 # ---------------------------------------------------------------- small live examples
 
 
-@_styled
+@styled
 def predictions(images, truth: Sequence[str], predicted: Sequence[str], confidence) -> Figure:
     """Images (n, 3, r, r) uint8 in a row, what each shows, and what the network says with which probability."""
     images, confidence = _array(images), _array(confidence)
-    figure, axes = _subplots(1, len(images), height=WIDTH / len(images) + 0.75, squeeze=False)
+    figure, axes = subplots(1, len(images), height=WIDTH / len(images) + 0.75, squeeze=False)
     for axis, image, true, said, share in zip(axes[0], images, truth, predicted, confidence, strict=True):
         axis.imshow(image.transpose(1, 2, 0), interpolation="nearest")
         axis.set_axis_off()
@@ -610,11 +618,11 @@ def predictions(images, truth: Sequence[str], predicted: Sequence[str], confiden
     return figure
 
 
-@_styled
+@styled
 def kernel_rings(weight, masks: dict[str, torch.Tensor]) -> Figure:
     """One shared depthwise kernel (7, 7) and what is left of it under each named 0/1 mask (7, 7)."""
     weight = _array(weight)
-    figure, axes = _subplots(1, len(masks), height=2.5, squeeze=False)
+    figure, axes = subplots(1, len(masks), height=2.5, squeeze=False)
     limit = np.abs(weight).max()
     for axis, (name, mask) in zip(axes[0], masks.items(), strict=True):
         shown = np.where(_array(mask) > 0, weight, np.nan)
@@ -627,10 +635,10 @@ def kernel_rings(weight, masks: dict[str, torch.Tensor]) -> Figure:
     return figure
 
 
-@_styled
+@styled
 def gradient_share(shares: dict[str, Sequence[float]], rates: Sequence[float]) -> Figure:
     """Share (0..1) of the loss gradient on other tasks' logits, against the drop rate q, a line a reading."""
-    figure, axis = _subplots(height=2.8)
+    figure, axis = subplots(height=2.8)
     for (name, values), marker in zip(shares.items(), "osv^", strict=False):
         axis.plot(rates, 100 * np.asarray(values), marker=marker, label=name)
     axis.set(xlabel="drop rate q", ylabel="gradient on the logits\nof other tasks (% of all)", ylim=(0, None))
@@ -638,11 +646,11 @@ def gradient_share(shares: dict[str, Sequence[float]], rates: Sequence[float]) -
     return figure
 
 
-@_styled
+@styled
 def gate_grid(rows: Sequence[tuple[str, torch.Tensor]], columns: int = 2) -> Figure:
     """Probabilities (90,) of several scenarios, a small panel each, laid out as in :func:`gates`."""
     lines = -(-len(rows) // columns)
-    figure, axes = _subplots(lines, columns, height=0.9 + 1.5 * lines, squeeze=False, sharex=True, sharey=True)
+    figure, axes = subplots(lines, columns, height=0.9 + 1.5 * lines, squeeze=False, sharex=True, sharey=True)
     for axis, (title, probabilities) in zip(axes.flat, rows, strict=False):
         pairs = _array(probabilities).reshape(PAIRS, 2)
         for row in range(4):
@@ -668,12 +676,12 @@ def gate_grid(rows: Sequence[tuple[str, torch.Tensor]], columns: int = 2) -> Fig
     return figure
 
 
-@_styled
+@styled
 def cost_follows_budget(budgets, costs) -> Figure:
     """Costs (m, s) in millions of s architectures sampled at each of m budgets: median and 90 % range."""
     budgets, costs = _array(budgets), _array(costs)
     low, middle, high = np.quantile(costs, [0.05, 0.5, 0.95], axis=1)
-    figure, axis = _subplots(height=3.2)
+    figure, axis = subplots(height=3.2)
     axis.fill_between(budgets, low, high, color=EAS, alpha=0.18, linewidth=0, label="90 % of the samples")
     axis.plot(budgets, middle, color=EAS, label="median of the samples")
     axis.plot(budgets, budgets, color=REFERENCE, linestyle="--", linewidth=1.2, label="cost = budget")

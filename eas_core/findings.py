@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from eas_core import tables
+from eas_core import compare, tables
 from eas_core.tasks import TaskSet
 
 
@@ -233,4 +233,60 @@ def headline(record: dict, chance: float) -> str:
         f"On {result['largest']['n']:,} test images, mean task accuracy is **{small} for the smallest network, "
         f"**{large} for the largest, and for specialised networks {', '.join(parts)}. {verdict} the "
         f"{100 * chance:.1f} % of guessing."
+    )
+
+
+# ---------------------------------------------------------------- several records: baselines, ablations, claims
+
+
+def task_legend(tasks: TaskSet) -> str:
+    """Which task T-1, T-2, ... is."""
+    return ", ".join(f"T-{t} {name.replace('_', ' ')}" for t, name in enumerate(tasks.names, 1)) + "."
+
+
+def predictor(record: dict, tasks: TaskSet) -> str:
+    """How well the accuracy predictor ranks held-out architectures, and what that means for the search."""
+    held = record["result"]["held_out"]
+    by_task = held["spearman_by_task"]
+    worst, best = (pick(range(len(by_task)), key=by_task.__getitem__) for pick in (min, max))
+    mean = held["spearman"]
+    verdict = "good enough to tell good from bad, not the best from the good" if mean > 0.7 else "**a weak guide**"
+    if mean > 0.9:
+        verdict = "a good guide"
+    return (
+        f"Trained on {record['result']['trained_on']} pairs, tested on {held['n']} others: Spearman's ρ is "
+        f"**{mean:.2f}** for the mean over tasks, {verdict}. For single tasks, whose accuracies are measured on fewer "
+        f"images, it goes from {by_task[worst]:.2f} ({tasks.names[worst].replace('_', ' ')}) to {by_task[best]:.2f} "
+        f"({tasks.names[best].replace('_', ' ')}). Most of it is the difference between cheap and expensive "
+        "architectures; within a budget, ranking is harder."
+    )
+
+
+def verdicts(judged: list, *keys: str) -> str:
+    """The claims whose key starts with one of ``keys``, as a Markdown list."""
+    lines = [
+        f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}"
+        for claim in judged
+        if claim.key.startswith(keys)
+    ]
+    return "\n".join(lines) or "Nothing of this was measured with this profile."
+
+
+def readings(evidence: list[dict]) -> str:
+    """Eq. (A) to the letter against the other reading: the mean difference over budgets on the same architectures."""
+    main = evidence[0]["main"]
+    name = next((n for n, v in evidence[0]["variants"].items() if "tested-same" in v["records"]), None)
+    if name is None:
+        return "This profile trains no supernet with the other reading (`ablation.readings`)."
+    own = evidence[0]["variants"][main]["reading"]
+    other = [entry["variants"][name]["records"]["tested-same"] for entry in evidence]
+    base = [entry["variants"][main]["records"]["tested-EAS"] for entry in evidence]
+    d = compare.difference(other, base, compare.budgets_of(base))
+    sign = "**inconclusive**: the interval contains zero"
+    if d.low > 0 or d.high < 0:
+        better = evidence[0]["variants"][name if d.low > 0 else main]["reading"]
+        sign = f"the reading `{better}` is better here"
+    return (
+        f"`{evidence[0]['variants'][name]['reading']}` minus `{own}`, averaged over budgets: **{d.mean:+.2f} points** "
+        f"[{d.low:+.2f}, {d.high:+.2f}] ({d.n:,} test images, {d.seeds} seed{'s' if d.seeds > 1 else ''}), {sign}."
     )

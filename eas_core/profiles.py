@@ -28,7 +28,7 @@ class Settings(BaseModel):
 
 
 class Data(Settings):
-    source: Literal["shapes10", "tiny-imagenet", "imagenet"]
+    source: Literal["shapes10", "tiny-imagenet", "imagenet-10", "imagenet-12"]
     path: str | None = None  # zip or folder of photographs; if not given, Tiny-ImageNet's zip is downloaded
     # Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
     seed: Annotated[int, Field(ge=0)] = 0

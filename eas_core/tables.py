@@ -1,11 +1,12 @@
 """Every table of the book: pure functions, records in, a pandas ``DataFrame`` out.
 
 Records are the plain dicts of :mod:`eas_core.pipeline`. Accuracies become percent, costs are in millions of
-multiply-adds. The paper's numbers come from ``paper/*.csv``, its Tables I to III.
+multiply-adds. The paper's numbers come from ``paper/*.csv``, its Tables I to V.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Sized
 from itertools import combinations
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PAPER_DATA = {  # data set: its table, tasks, test images (section 4)
     "ImageNet-10": ("table_1.csv", 10, 3000),
     "ImageNet-12": ("table_2.csv", 12, 12000),
 }
+PAPER_CLASSES = {"ImageNet-10": "table_4.csv", "ImageNet-12": "table_5.csv"}
+IMAGES = {"train": "training images", "valid": "validation images", "test": "test images"}  # columns, by split
 AVERAGE, COST, COUNT, INTERVAL = "average (%)", "MAdds (M)", "n", "95 % interval"
 
 
@@ -34,19 +37,68 @@ def paper_table(data: str = "ImageNet-10", method: str = "EAS") -> pd.DataFrame:
     return table[table["method"] == method].reset_index(drop=True)
 
 
-def paper_data(tasks: TaskSet) -> str:
+def paper_data(tasks: Sized) -> str:
     """The paper's data set to put beside a run: ImageNet-12 for 12 tasks, else ImageNet-10."""
     return "ImageNet-12" if len(tasks) == PAPER_DATA["ImageNet-12"][1] else "ImageNet-10"
 
 
-def comparable_paper_rows(record: dict, tasks: TaskSet) -> pd.DataFrame | None:
+def comparable_paper_rows(record: dict, tasks: Sized) -> pd.DataFrame | None:
     """The paper's EAS rows if this run's data are the paper's, else None: accuracies on other data say nothing."""
-    return paper_table(paper_data(tasks)) if record["settings"]["data"]["source"] == "imagenet" else None
+    data = paper_data(tasks)
+    return paper_table(data) if record["settings"]["data"]["source"] == data.lower() else None
 
 
 def paper_search_times() -> pd.DataFrame:
     """Table III: GPU hours of training and CPU seconds of search, by method; "<0.1" is text."""
     return pd.read_csv(PAPER / "table_3.csv", comment="#").set_index("method")
+
+
+def paper_classes_table(data: str = "ImageNet-10") -> pd.DataFrame:
+    """Table IV (ImageNet-10) or V (ImageNet-12), with what ImageNet has of each class; the last row is the total.
+
+    Index (task, class) in the paper's order and words; columns id (WordNet's), training and test images. The paper
+    holds out 10,000 of the training images for validation, drawn at random.
+    """
+    rows = pd.read_csv(PAPER / PAPER_CLASSES[data], comment="#")
+    test = PAPER_DATA[data][2] // len(rows)  # 50, ImageNet's validation split
+    columns = {"id": rows["wnid"], IMAGES["train"]: rows["n_train"], IMAGES["test"]: [test] * len(rows)}
+    return _by_class(list(zip(rows["task"], rows["class_name"], strict=True)), columns)
+
+
+# ---------------------------------------------------------------- classes
+
+
+def classes_table(
+    tasks: TaskSet, ids: Mapping[str, Sequence[str]], counts: Mapping[str, int | Sequence[int]]
+) -> pd.DataFrame:
+    """The tasks and their classes, as in Tables IV and V; the last row is the total.
+
+    Args:
+        tasks: the profile's tasks.
+        ids: ``{task: (id, ...)}``, what :func:`eas_core.data.class_ids` gives.
+        counts: images of a class by split, ``{"train": ..., "valid": ..., "test": ...}``, any of them: one number for
+            all classes, or one for each, by class number.
+
+    Returns:
+        Index (task, class); a column "id", unless ids are the class names themselves, and one for each split given.
+    """
+    order = [c for group in tasks.classes for c in group]
+    names = [
+        (task, tasks.class_names[c]) for task, group in zip(tasks.names, tasks.classes, strict=True) for c in group
+    ]
+    own = [(task, name) for task in tasks.names for name in ids[task]]
+    columns = {} if own == names else {"id": [name for _, name in own]}
+    for split, title in IMAGES.items():
+        if split in counts:
+            columns[title] = np.broadcast_to(np.asarray(counts[split]), len(order))[order].tolist()
+    return _by_class(names, columns)
+
+
+def _by_class(names: list[tuple[str, str]], columns: dict[str, Sequence]) -> pd.DataFrame:
+    """A row for each (task, class), then the total of all columns but "id"."""
+    index = [*names, ("total", f"{len(names)} classes")]
+    table = {name: [*values, "" if name == "id" else sum(values)] for name, values in columns.items()}
+    return pd.DataFrame(table, index=pd.MultiIndex.from_tuples(index, names=["task", "class"]))
 
 
 # ---------------------------------------------------------------- results
@@ -94,12 +146,12 @@ def _average(rows: list[dict]) -> dict:
     return {
         AVERAGE: round(summary["accuracy"], 1),
         INTERVAL: "{:.1f}-{:.1f}".format(*summary["interval"]),
-        COST: _significant(summary["madds"]),
+        COST: significant(summary["madds"]),
         COUNT: summary["n"],
     }
 
 
-def _significant(value: float) -> float:
+def significant(value: float) -> float:
     """Four significant digits: costs are around 2 in some profiles and around 300 in others."""
     return float(f"{value:.4g}")
 
@@ -122,7 +174,7 @@ def results_table(record: dict, tasks: TaskSet) -> pd.DataFrame:
                 **dict(zip(tasks.names, by_task.round(1).tolist(), strict=True)),
                 AVERAGE: round(by_task.mean(), 1),
                 INTERVAL: "",
-                COST: _significant(np.mean(row["random_madds"]) / 1e6),
+                COST: significant(np.mean(row["random_madds"]) / 1e6),
                 COUNT: sum(r["n"] for r in level(record, row["budget"])),
             }
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -210,7 +262,7 @@ def comparison_table(record: dict) -> pd.DataFrame:
     rows = comparisons(record)
     table = pd.DataFrame(
         {
-            "MAdds (M)": [_significant(row["madds"]) for row in rows],
+            "MAdds (M)": [significant(row["madds"]) for row in rows],
             "EAS (%)": [100 * row["accuracy"] for row in rows],
             "random, mean (%)": [100 * np.mean(row["random_accuracy"]) for row in rows],
             "random, best (%)": [100 * np.max(row["random_accuracy"]) for row in rows],
@@ -240,7 +292,7 @@ def specialised_table(record: dict) -> pd.DataFrame:
             {
                 "task": row["task"],
                 "budget (M)": row["budget"],
-                "MAdds (M)": _significant(row["madds"]),
+                "MAdds (M)": significant(row["madds"]),
                 "% of budget": round(100 * row["madds"] / row["budget"], 1),
                 "validation accuracy (%)": round(100 * row["valid_accuracy"], 1),
                 "candidates": row["candidates"],

@@ -7,7 +7,7 @@ import torch
 from helpers import SMALL
 from hypothesis import settings
 
-from eas_core import pipeline
+from eas_core import evidence, pipeline
 from eas_core.space import SearchSpace
 
 torch.set_num_threads(1)
@@ -26,3 +26,9 @@ def smoke_run(tmp_path_factory) -> pipeline.Run:
     run = pipeline.make_run("smoke", root=tmp_path_factory.mktemp("runs"), device="cpu", progress=False)
     pipeline.results(run)
     return run
+
+
+@pytest.fixture(scope="session")
+def smoke_evidence(smoke_run) -> dict:
+    """All jobs of the smoke profile, baselines and ablations included; tests only read from it."""
+    return evidence.collect(smoke_run)

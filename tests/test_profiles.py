@@ -78,7 +78,7 @@ def test_overrides_replace_single_settings_and_leave_the_rest():
         ("supernet.task_dropout.q=-0.1", "greater than or equal to 0"),
         ("supernet.task_dropout.q=.nan", "supernet.task_dropout.q = nan"),
         ("supernet.task_dropout.reading=drop", "'exclude' or 'zero'"),
-        ("data.source=cifar", "'shapes10', 'tiny-imagenet' or 'imagenet'"),
+        ("data.source=cifar", "'shapes10', 'tiny-imagenet', 'imagenet-10' or 'imagenet-12'"),
         ("data.seed=-1", "data.seed = -1"),
         ("space.strides=[2, 2]", "space.strides"),
         ("space.strides=[2, 2, 2, 2, 3]", "1 or 2"),
@@ -142,7 +142,7 @@ def test_any_wrong_value_anywhere_is_one_line(section, tmp_path):
     assert refused >= 7 * len(SMOKE[section])
 
 
-@pytest.mark.parametrize("section", list(SMOKE))
+@pytest.mark.parametrize("section", [s for s in SMOKE if profiles.Profile.model_fields[s].is_required()])
 def test_a_missing_section_is_named(section, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text(yaml.safe_dump({name: value for name, value in SMOKE.items() if name != section}))

@@ -132,7 +132,7 @@ def test_the_papers_values_stand_below_the_runs(results):
     assert theirs["average (%)"].tolist() == [88.9, 89.4, 89.7, 89.9]
     assert theirs["MAdds (M)"].tolist() == ["219", "269", "316", "361"]
     assert tables.comparable_paper_rows(results, TASKS) is None
-    results["settings"]["data"]["source"] = "imagenet"
+    results["settings"]["data"]["source"] = "imagenet-10"
     assert "EAS, paper (ImageNet-10)" in tables.table_with_paper(results, TASKS, "imagenet-10").index
 
 

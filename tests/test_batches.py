@@ -1,0 +1,109 @@
+"""Batches by Snakemake: what is planned, what is skipped, what a kill and a failure leave behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from eas_core import evidence, profiles
+
+pytest.importorskip("snakemake")
+ROOT = Path(__file__).resolve().parent.parent
+SMOKE = [job.name.replace(" ", "_") for job in evidence.jobs(profiles.load("smoke"))]
+TINY = "data.train_per_class=2 data.valid_per_class=2 data.test_per_class=2"
+
+
+def command(*arguments: str, runs: Path, cores: int = 2, **config: str) -> list[str]:
+    settings = [f"{name}={value}" for name, value in {"profile": "smoke", "runs": runs, **config}.items()]
+    tools = ["--cores", str(cores), "--nolock", "--keep-going", "--rerun-incomplete", "--scheduler", "greedy"]
+    return [sys.executable, "-m", "snakemake", *tools, *arguments, "--config", *settings]
+
+
+def snakemake(*arguments: str, runs: Path, cores: int = 2, **config: str) -> subprocess.CompletedProcess:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path}
+    return subprocess.run(
+        command(*arguments, runs=runs, cores=cores, **config), cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+
+
+def planned(output: str) -> set[tuple[str, str]]:
+    """(seed, job) of every job that a dry run lists."""
+    return set(re.findall(r"output: \S*/jobs/(\d+)/(\S+)\.ipynb", output))
+
+
+def test_three_seeds_plan_every_combination(tmp_path):
+    run = snakemake("-n", "claims", runs=tmp_path, seeds="0,1,2")
+    assert run.returncode == 0, run.stderr
+    assert planned(run.stdout + run.stderr) == {(seed, job) for seed in "012" for job in SMOKE}
+
+
+def test_a_cluster_gets_the_same_jobs(tmp_path):
+    pytest.importorskip("snakemake_executor_plugin_slurm")
+    local = snakemake("-n", "claims", runs=tmp_path, seeds="0,1")
+    cluster = snakemake("-n", "--profile", "slurm", "claims", runs=tmp_path, seeds="0,1", gpu="1")
+    assert cluster.returncode == 0, cluster.stderr
+    text = cluster.stdout + cluster.stderr
+    assert planned(text) == planned(local.stdout + local.stderr)
+    assert "gpu=1" in text and "mem_mb=32000" in text, "the profile file was not read"
+
+
+def test_a_killed_batch_continues_and_what_is_done_is_skipped(tmp_path):
+    targets = [f"{tmp_path}/smoke/jobs/{seed}/teacher.ipynb" for seed in (0, 1)]
+    arguments = command(*targets, runs=tmp_path, set=TINY)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    batch = subprocess.Popen(
+        arguments, cwd=ROOT, env=os.environ | {"PATH": path}, start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    waited = time.monotonic() + 120
+    while not list(tmp_path.glob("smoke/jobs/*/unfinished/*")) and time.monotonic() < waited:
+        time.sleep(0.2)
+    os.killpg(batch.pid, signal.SIGKILL)
+    batch.communicate()
+    assert not all(Path(target).exists() for target in targets), "killed too late to show anything"
+
+    run = snakemake(*targets, runs=tmp_path, set=TINY)
+    assert run.returncode == 0, run.stderr
+    assert all(Path(target).exists() for target in targets)
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.glob("smoke/*/teacher-*/record.json")}
+    assert len(made) == 2
+
+    again = snakemake(*targets, runs=tmp_path, set=TINY)
+    assert again.returncode == 0 and "Nothing to be done" in again.stdout + again.stderr
+    changed = snakemake("-n", *targets, runs=tmp_path, set=f"{TINY} pairs.count=11")
+    assert "Nothing to be done" in changed.stdout + changed.stderr, "the teacher does not depend on pairs"
+    changed = snakemake("-n", *targets, runs=tmp_path, set=f"{TINY} teacher.epochs=2")
+    assert planned(changed.stdout + changed.stderr) == {("0", "teacher"), ("1", "teacher")}
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_a_failed_job_names_its_notebook_and_cell_and_leaves_the_others(tmp_path):
+    blocked = tmp_path / "smoke" / "1"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where seed 1 wants its folder")
+    targets = [f"{tmp_path}/smoke/jobs/{seed}/teacher.ipynb" for seed in (0, 1)]
+    run = snakemake(*targets, runs=tmp_path, set=TINY)
+    assert run.returncode != 0
+    (line,) = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("notebooks/")]
+    assert line.startswith("notebooks/jobs/job.ipynb (teacher, seed 1): cell 4 of 6 (records = evidence.do(")
+    assert [Path(target).exists() for target in targets] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"profile": "nothing"}, "profile: 'nothing' is not one of"),
+        ({"set": "supernet.batch=3"}, "batch: unknown key; allowed: "),
+        ({"seeds": "0,one"}, "seeds: '0,one' must be whole numbers separated by commas"),
+    ],
+)
+def test_bad_input_is_said_before_anything_runs(config, message, tmp_path):
+    run = snakemake("-n", "claims", runs=tmp_path, **config)
+    assert run.returncode != 0 and message in run.stdout + run.stderr

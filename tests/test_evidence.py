@@ -1,0 +1,206 @@
+"""Jobs and variants of a run: what depends on what, what is shared, and that nothing measured is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from helpers import one_line
+
+from eas_core import evidence, pipeline, profiles, records
+from eas_core.errors import DataError, EASError
+from eas_core.evaluate import pack, score, unpack
+from eas_core.space import Architecture, from_gates
+from eas_core.stages import METHODS, STAGES, lineage
+from eas_core.training import Stopped
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_jobs_come_after_what_they_need_and_cover_every_stage(name):
+    planned = evidence.jobs(profiles.load(name))
+    done: list[str] = []
+    for job in planned:
+        assert set(job.after) <= set(done), f"{job.name} comes before what it needs"
+        done.append(job.name)
+    assert len(set(done)) == len(done)
+    stages = {stage for job in planned for stage in job.stages}
+    assert set(STAGES) - {"data"} <= stages
+
+
+def test_jobs_train_one_supernet_for_each_drop_rate_and_reading():
+    profile = profiles.load("smoke", ["ablation={q: [0.0, 0.3, 0.6, 1.0], readings: [exclude, zero]}"])
+    supernets = [(job.q, job.reading) for job in evidence.jobs(profile) if job.stages == ("supernet",)]
+    assert sorted(supernets) == [(0.0, "exclude"), (0.3, "exclude"), (0.6, "exclude"), (0.6, "zero"), (1.0, "exclude")]
+
+
+def test_a_variant_shares_the_teacher_and_nothing_after_it(smoke_run):
+    variant = smoke_run.variant(q=0.0)
+    assert variant.profile.supernet.task_dropout.q == 0 and smoke_run.profile.supernet.task_dropout.q == 0.6
+    for stage in STAGES:
+        shared = stage in ("data", "teacher")
+        assert (variant.folder(stage) == smoke_run.folder(stage)) == shared
+    assert smoke_run.variant() == smoke_run
+
+
+def test_a_variant_is_what_the_override_asks_for(smoke_run):
+    same = pipeline.make_run("smoke", 0, smoke_run.root, ["supernet.task_dropout.q=0.25"], "cpu")
+    assert same.folder("tested-EAS") == smoke_run.variant(q=0.25).folder("tested-EAS")
+
+
+@pytest.mark.parametrize(
+    "setting, first",  # the first stage that is made again, in the lineage of OFA-T
+    [
+        ("pairs.count=17", "pairs"),
+        ("predictor.epochs=3", "predictor"),
+        ("evolution.generations=3", "evolved"),
+        ("evaluation.batch_size=32", "tested-OFA-T"),
+        ("evaluation.random_architectures=1", None),
+        ("generator.steps=13", None),
+        ("specialize.samples=3", None),
+    ],
+)
+def test_a_setting_makes_only_what_depends_on_it_again(smoke_run, setting, first):
+    changed = pipeline.make_run("smoke", 0, smoke_run.root, [setting], "cpu")
+    line = lineage("tested-OFA-T")
+    again = [stage for stage in line if changed.folder(stage) != smoke_run.folder(stage)]
+    assert again == (line[line.index(first) :] if first else [])
+
+
+def test_pairs_hold_what_each_network_reached_on_the_validation_images(smoke_run, smoke_evidence):
+    tensors, record = pipeline.pairs(smoke_run)
+    settings = smoke_run.profile.pairs
+    assert tensors["accuracy"].shape == (settings.count, len(smoke_run.tasks))
+    architecture = from_gates(tensors["gates"][5:6].float())[0]
+    weights, _ = pipeline.supernet(smoke_run)
+    train, valid = smoke_run.splits("train", "valid")
+    network = pipeline.network_of(smoke_run, weights, architecture, train)
+    kept = torch.cat([(valid.labels == c).nonzero().flatten()[: settings.images_per_class] for c in range(60)])
+    scores = score(network, valid, smoke_run.tasks, kept)
+    assert tensors["accuracy"][5].tolist() == pytest.approx([scores.accuracy(t) for t in range(10)])
+    assert record["result"]["images"] == len(kept) == 60 * settings.images_per_class
+    low, high = smoke_run.profile.generator.budget
+    window = 1 + smoke_run.profile.evaluation.cost_window
+    assert low / window <= record["result"]["madds"][0] < record["result"]["madds"][1] <= high * window
+
+
+def copy_of(run, root, *stages: str):
+    """The same run elsewhere, with only some stages made."""
+    copy = replace(run, root=root)
+    shutil.copytree(run.root / "data", root / "data")
+    for stage in stages:
+        shutil.copytree(run.folder(stage), copy.folder(stage))
+    return copy
+
+
+def test_interrupted_pairs_continue_and_end_alike(smoke_run, smoke_evidence, tmp_path):
+    whole, _ = pipeline.pairs(smoke_run)
+    run = copy_of(smoke_run, tmp_path, "teacher", "supernet")
+    with pytest.raises(Stopped, match="run again to continue"):
+        pipeline.pairs(replace(run, deadline=0.0))
+    partial = records.load_tensors(run.folder("pairs") / "partial.safetensors")[0]
+    assert len(partial["accuracy"]) == 1
+    partial["accuracy"][0, 0] = 0.125  # shows that what was measured before is used, not measured again
+    records.save_tensors(run.folder("pairs") / "partial.safetensors", partial, {"seconds": 1.0})
+    tensors, record = pipeline.pairs(run)
+    assert tensors["accuracy"][0, 0] == 0.125
+    assert torch.equal(tensors["accuracy"][1:], whole["accuracy"][1:])
+    assert torch.equal(tensors["gates"], whole["gates"])
+    assert record["seconds"] > 1.0
+    assert not (run.folder("pairs") / "partial.safetensors").exists()
+
+
+def test_held_out_pairs_are_not_trained_on(smoke_evidence, smoke_run):
+    result = smoke_evidence["variants"]["q=0.6"]["records"]["predictor"]["result"]
+    settings = smoke_run.profile.pairs
+    held_out = len(result["held_out_pairs"]["measured"])
+    assert held_out == round(settings.hold_out * settings.count)
+    assert result["trained_on"] == settings.count - held_out
+    measured = pipeline.pairs(smoke_run)[0]["accuracy"].tolist()
+    assert all(row in measured for row in result["held_out_pairs"]["measured"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_method_exceeds_a_budget_and_all_are_tested_on_the_same_images(method, smoke_evidence, smoke_run):
+    record = smoke_evidence["variants"]["q=0.6"]["records"][f"tested-{method}"]
+    rows = record["result"]["rows"]
+    budgets = smoke_run.profile.specialize.budgets
+    assert [(row["task"], row["budget"]) for row in rows] == [(t, b) for b in budgets for t in smoke_run.tasks.names]
+    assert all(row["madds"] <= row["budget"] for row in rows)
+    assert record["result"]["test_digest"] == smoke_run.splits("test")[0].digest
+    for row in rows:
+        right = unpack(row["correct"], row["n"])
+        assert right.mean() == pytest.approx(row["accuracy"]) and len(right) == row["n"]
+
+
+def test_ofa_v_has_one_architecture_a_budget_and_ofa_t_searches_for_each_task(smoke_evidence, smoke_run):
+    kept = smoke_evidence["variants"]["q=0.6"]["records"]
+    shapes = {m: [row["architecture"] for row in kept[f"tested-{m}"]["result"]["rows"]] for m in ("OFA-V", "OFA-T")}
+    tasks = len(smoke_run.tasks)
+    for start in range(0, len(shapes["OFA-V"]), tasks):
+        assert all(shape == shapes["OFA-V"][start] for shape in shapes["OFA-V"][start : start + tasks])
+    assert any(len({str(s) for s in shapes["OFA-T"][i : i + tasks]}) > 1 for i in range(0, 50, tasks))
+
+
+def test_what_was_right_is_what_the_network_says(smoke_evidence, smoke_run):
+    row = smoke_evidence["variants"]["q=0"]["records"]["tested-OFA-T"]["result"]["rows"][17]
+    run = smoke_run.variant(q=0.0)
+    weights, _ = pipeline.supernet(run)
+    train, test = run.splits("train", "test")
+    network = pipeline.network_of(run, weights, Architecture.from_dict(row["architecture"]), train)
+    scores = score(network, test, run.tasks, test.of_task(run.tasks, run.tasks.index(row["task"])))
+    assert unpack(row["correct"], row["n"]).tolist() == scores.correct.tolist()
+
+
+def test_the_other_reading_is_tested_with_the_same_architectures(smoke_evidence):
+    variants = smoke_evidence["variants"]
+    main = variants["q=0.6"]["records"]["tested-EAS"]["result"]["rows"]
+    other = variants["q=0.6 zero"]["records"]["tested-same"]["result"]["rows"]
+    assert [row["architecture"] for row in other] == [row["architecture"] for row in main]
+    assert [row["correct"] for row in other] != [row["correct"] for row in main], "another supernet answered alike"
+
+
+def test_the_results_record_shows_what_was_tested(smoke_evidence):
+    kept = smoke_evidence["variants"]["q=0.6"]["records"]
+    assert kept["results"]["result"]["rows"] == kept["tested-EAS"]["result"]["rows"]
+    for comparison in kept["results"]["result"]["comparisons"]:
+        rows = [row for row in kept["tested-EAS"]["result"]["rows"] if row["budget"] == comparison["budget"]]
+        right = np.concatenate([unpack(row["correct"], row["n"]) for row in rows])
+        assert comparison["accuracy"] == pytest.approx(right.mean())
+
+
+def test_evidence_is_json_and_comes_from_the_records(smoke_evidence, smoke_run):
+    again = evidence.collect(smoke_run, make=False)
+    assert json.loads(json.dumps(again)) == json.loads(json.dumps(smoke_evidence))
+
+
+def test_a_missing_seed_is_one_clear_line(smoke_evidence, smoke_run):
+    with pytest.raises(DataError, match="seed 7: .*seeds=7") as error:
+        evidence.collect(replace(smoke_run, seed=7), make=False)
+    one_line(error.value)
+    assert not (smoke_run.root / "smoke" / "7").exists(), "asking alone must make nothing"
+
+
+def test_an_unknown_job_or_method_is_one_clear_line(smoke_run):
+    with pytest.raises(DataError, match="job: 'supernet q=7' is not one of teacher, ") as error:
+        evidence.job(smoke_run.profile, "supernet q=7")
+    one_line(error.value)
+    with pytest.raises(EASError, match="method: 'NSGA' is not one of OFA-V, OFA-T, multi-path, EAS") as error:
+        pipeline.tested(smoke_run, "NSGA")
+    one_line(error.value)
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 480])
+def test_packed_answers_come_back(n):
+    correct = torch.rand(n, generator=torch.Generator().manual_seed(n)) < 0.5
+    assert unpack(pack(correct), n).tolist() == correct.tolist()
+
+
+@pytest.mark.parametrize("text, n", [("zz", 8), ("ff", 9), ("ffff", 8), (None, 8), ("", 1)])
+def test_damaged_answers_are_one_clear_line(text, n):
+    with pytest.raises(DataError, match="correct") as error:
+        unpack(text, n)
+    one_line(error.value)
