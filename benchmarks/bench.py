@@ -13,6 +13,9 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -24,11 +27,13 @@ from torch import Tensor
 
 from eas_core import cost, depthwise, elastic, pipeline, records
 from eas_core.data import rng
-from eas_core.generator import sample_gates
+from eas_core.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
+from eas_core.memory import PeakMemory
+from eas_core.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
 from eas_core.space import Architecture, SearchSpace, sample
 from eas_core.specialize import propose
 from eas_core.supernet import Supernet, initialise
-from eas_core.train_generator import cost_loss, draw_scenarios
+from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss
 from eas_core.training import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
@@ -239,6 +244,73 @@ def weight_gradients(batch: int, repeats: int) -> list[dict]:
     return rows
 
 
+# ---------------------------------------------------------------- 5: single-path against multi-path
+
+
+def encoding_step(encoding: str, space: SearchSpace, batch: int) -> Callable[[], None]:
+    """One training step of the generator for one scenario, with the frozen supernet, as ``train_generator`` does it."""
+    draw = rng(0, "bench", "encoding")
+    supernet = Supernet(space).to(memory_format=torch.channels_last)
+    initialise(supernet, draw)
+    supernet.requires_grad_(False).train()
+    heads = {"single-path": GATE_HEADS, "multi-path": PATH_HEADS}[encoding]
+    low, high = cost.budget_range(space)
+    generator = ArchitectureGenerator(10, (low, high), heads=heads)
+    generator.initialise(draw)
+    optimizer = torch.optim.Adam(generator.parameters(), 1e-3)
+    images = torch.randn(batch, 3, space.resolution, space.resolution, generator=draw)
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(space.num_classes, (batch,), generator=draw)
+    task, budget = torch.tensor([0]), torch.tensor([(low + high) / 2])
+
+    def step() -> None:
+        z = generator(task, budget)
+        if encoding == "multi-path":
+            paths = path_weights(z)
+            spent = expected_madds_millions(space, paths)
+            logits = supernet.forward_paths(images, PathWeights(paths.blocks[0], paths.depths[0]))
+        else:
+            gates = sample_gates(z, 1.0, draw)
+            spent = cost.madds_millions(space, gates)
+            logits = supernet(images, gates[0])
+        loss = joint_loss(F.cross_entropy(logits, labels), spent, budget, 0.01)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def encoding_memory(encoding: str, space: SearchSpace, batch: int) -> int:
+    """Bytes by which two steps raise the memory of a fresh process."""
+    torch.set_num_threads(1)
+    step = encoding_step(encoding, space, batch)
+    with PeakMemory() as memory:
+        step()
+        step()
+    return memory.bytes
+
+
+def encodings(space: SearchSpace, batch: int, rounds: int) -> dict:
+    """Seconds of a step and bytes of memory of both encodings, and their ratios."""
+    steps = {name: encoding_step(name, space, batch) for name in ("multi-path", "single-path")}
+    seconds = {name: [] for name in steps}
+    for number in range(rounds + 1):
+        for name, step in steps.items():
+            tick = clock()
+            step()
+            if number:  # the first warms up
+                seconds[name].append(clock() - tick)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as fresh:
+        memory = {name: fresh.submit(encoding_memory, name, space, batch).result() for name in steps}
+    return {
+        "seconds": {name: statistics.median(times) for name, times in seconds.items()},
+        "ratio": ratios(seconds["multi-path"], seconds["single-path"]),
+        "memory_bytes": memory,
+        "memory ratio": memory["multi-path"] / memory["single-path"],
+    }
+
+
 # ---------------------------------------------------------------- report
 
 
@@ -285,6 +357,19 @@ def markdown(result: dict) -> str:
                 for n in ("untrained", "trained")
             ],
         ),
+        "\n## Single-path against multi-path encoding\n",
+        f"One training step of the generator for one scenario, {settings['resolution']} x {settings['resolution']} "
+        f"images, batch {settings['batch']}: time, and the rise of a fresh process's memory.\n",
+        table(
+            ["encoding", "step", "memory"],
+            [
+                [n, f"{1e3 * result['encodings']['seconds'][n]:.0f} ms",
+                 f"{result['encodings']['memory_bytes'][n] / 2**20:.0f} MiB"]
+                for n in ("single-path", "multi-path")
+            ]
+            + [["multi / single", "**{median:.1f}** ({low:.1f}-{high:.1f})".format(**result["encodings"]["ratio"]),
+                f"**{result['encodings']['memory ratio']:.1f}**"]],
+        ),
         "\n## Depthwise weight gradient\n",
         f"Batch {result['depthwise batch']}, milliseconds, oneDNN's own against strips three columns wide.\n",
         table(
@@ -313,6 +398,7 @@ def main() -> None:
         "training step": training_step(space, options.batch, options.rounds, options.architectures),
         "exact cost": exact_cost(1000, 5),
         "generator": generator_times(),
+        "encodings": encodings(space, options.batch, options.rounds),
         "depthwise": weight_gradients(options.batch, 10),
         "depthwise batch": options.batch,
         "provenance": records.provenance(),

@@ -42,7 +42,7 @@ SINGLE_PATH, MULTI_PATH = 89.43, 88.73  # % at 277 M, section 4.2
 class Claim:
     """One claim of the paper, and what the records say about it.
 
-    ``label`` names it in a few words, ``statement`` in a sentence; ``where`` it stands in the paper; ``paper`` and
+    ``key`` stands for it in code, ``label`` names it in a few words, ``statement`` in a sentence; ``where`` it stands in the paper; ``paper`` and
     ``ours`` are the numbers of both sides as short text, ours with its interval and, after a semicolon, what it was
     measured on; ``detail`` tells more. ``rule`` says how ``verdict``, one of :data:`VERDICTS`, is computed. Claims about a difference of accuracies have an ``estimate`` in points, its
     ``margin`` (see :func:`verdict`), and ``paper_points`` where the paper gives that difference as a number.
@@ -98,7 +98,18 @@ def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
         paper = {"claim": claim.label, "in the paper": claim.where, "paper": claim.paper}
         rows.append({**paper, "this run": value, "of": counts, "verdict": claim.verdict})
     columns = ["claim", "in the paper", "paper", "this run", "of", "verdict"]
-    return pd.DataFrame(rows, columns=columns, index=pd.Index([claim.key for claim in claims], name="no."))
+    return pd.DataFrame(rows, columns=columns, index=pd.Index([claim.key for claim in claims], name="key"))
+
+
+def details(claims: Sequence[Claim]) -> str:
+    """All that claims hold, as Markdown: a paragraph and a list each, without headings."""
+    blocks = []
+    for claim in claims:
+        lines = [f"**{claim.label[0].upper()}{claim.label[1:]}: {claim.verdict}.** {claim.statement}", ""]
+        parts = {f"Paper ({claim.where})": claim.paper, "This run": claim.ours}
+        parts |= {"Rule": claim.rule, "In detail": claim.detail}
+        blocks.append("\n".join(lines + [f"- {name}: {text}" for name, text in parts.items() if text]))
+    return "\n\n".join(blocks)
 
 
 def summary(claims: Sequence[Claim]) -> str:
@@ -151,7 +162,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
     return [
         (
             Claim(
-                key="1",
+                key="ofa-t",
                 label="OFA-T at least as accurate as OFA-V",
                 statement="An architecture searched for each task (OFA-T) is at least as accurate as one for all tasks "
                 "(OFA-V) on the same plain supernet.",
@@ -165,7 +176,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="2",
+                key="eas",
                 label="EAS more accurate than OFA-T",
                 statement="EAS with its task-dropout supernet is more accurate than OFA-T with a plain one, at no more "
                 "multiply-adds.",
@@ -178,7 +189,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="2b",
+                key="eas-same-supernet",
                 label="EAS more accurate than OFA-T, same supernet",
                 statement="On one and the same task-dropout supernet, EAS's generator finds more accurate networks than "
                 "OFA-T's evolutionary search, at no more multiply-adds.",
@@ -190,7 +201,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="3",
+                key="dropout",
                 label="task dropout better than none",
                 statement="Training the supernet with task dropout makes EAS more accurate than training it without.",
                 where="section 4.2, Figure III",
@@ -202,7 +213,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="3b",
+                key="interior",
                 label="an interior drop rate best",
                 statement="With a rising drop rate q, accuracy first rises and then falls: neither end of the sweep is "
                 "best.",
@@ -218,7 +229,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="4",
+                key="target-only",
                 label="target task only worse than no dropout",
                 statement="Training each image on the classes of its own task only (q = 1) makes EAS less accurate than "
                 "no dropout (q = 0).",
@@ -230,7 +241,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="5",
+                key="multi-path",
                 label="single-path at least as accurate as multi-path",
                 statement="The single-path generator finds networks at least as accurate as those of the multi-path "
                 "generator on the same supernet.",
@@ -244,7 +255,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="5b",
+                key="cheaper",
                 label="single-path much cheaper to train",
                 statement="Training the single-path generator costs much less than training the multi-path one.",
                 where="section 4.2, Table III",
@@ -258,7 +269,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="6",
+                key="time",
                 label=f"{SCENARIOS} scenarios in less than {_limit():g} s",
                 statement=f"Architectures for {SCENARIOS} scenarios are found in less than {_limit():g} s.",
                 where="section 4.2, Table III",
@@ -270,7 +281,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="7",
+                key="similarity",
                 label="architectures grow alike, then saturate",
                 statement="The tasks' architectures become more alike as the budget grows, and later hardly any more.",
                 where="section 7.1, Figure VI",
@@ -285,7 +296,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         ),
         (
             Claim(
-                key="8",
+                key="small-network",
                 label="small networks suffice for easy tasks",
                 statement="For some tasks a small network is enough: the largest budget brings them nothing measurable.",
                 where=f"section 4.1, {table}",
@@ -519,7 +530,8 @@ def _easy_tasks(evidence: list[dict]) -> dict:
             max(ENOUGH - gain.high for gain in gains.values()), max(ENOUGH - gain.low for gain in gains.values())
         ),
         "detail": f"Gain from {budgets[0]:g} M to {budgets[-1]:g} M in points, with simultaneous intervals: {listed}. "
-        f"Shown to need no more network: {_and(list(map(_readable, easy))) if easy else 'none'}.",
+        f"Below {ENOUGH:g} point as measured: {sum(gain.mean < ENOUGH for gain in gains.values())}; with the whole "
+        f"interval: {_and(list(map(_readable, easy))) if easy else 'none'}.",
     }
 
 
@@ -668,6 +680,8 @@ def check(evidence: list[dict]) -> None:
     for entry in evidence:
         if entry["main"] not in entry["variants"]:
             raise DataError(f"evidence: seed {entry['seed']} has no variant {entry['main']}, the profile's own")
+        if len({(v["q"], v["reading"]) for v in entry["variants"].values()}) < len(entry["variants"]):
+            raise DataError(f"evidence: seed {entry['seed']} has two variants of the same drop rate and reading")
     made = [{(name, s) for name, v in entry["variants"].items() for s in v["records"]} for entry in evidence]
     for seed, own in zip(seeds, made, strict=True):
         for name, stage in sorted(set.union(*made) - own):
@@ -679,7 +693,7 @@ def check(evidence: list[dict]) -> None:
             for stage, record in variant["records"].items():
                 where = f"seed {entry['seed']}, {name}, {stage}"
                 _check_record(record, stage, entry["seed"], variant, where)
-                _agree(settings, _shared_settings(record), where, "evidence: of different profiles,")
+                _agree(settings, _shared_settings(record, where), where, "evidence: of different profiles,")
                 if stage.startswith("tested-"):
                     images = {"test_digest": record["result"]["test_digest"]}
                     for row in record["result"]["rows"]:
@@ -753,13 +767,14 @@ def _check_hits(row: dict, where: str) -> None:
         raise DataError(f"{place}: accuracy is {row['accuracy']:.6g}, but {hits} of n = {row['n']} images are right")
 
 
-def _shared_settings(record: dict) -> dict[str, str]:
+def _shared_settings(record: dict, where: str) -> dict[str, str]:
     """What all records of one profile must have in common: all settings but the seed and what makes variants."""
-    return {
-        key: value
-        for key, value in tables.settings_table(record)["value"].items()
-        if key != "seed" and not key.startswith(("supernet.task_dropout", "architectures"))
-    }
+    try:
+        settings = tables.settings_table(record)["value"]
+    except AttributeError:
+        raise DataError(f"{where}: settings hold a list of which not all entries are sections") from None
+    apart = ("supernet.task_dropout", "architectures")
+    return {key: value for key, value in settings.items() if key != "seed" and not key.startswith(apart)}
 
 
 def _agree(known: dict[str, tuple], found: dict, where: str, complaint: str) -> None:

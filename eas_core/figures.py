@@ -79,10 +79,13 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
     @functools.wraps(draw)
     def drawn(*arguments, **options) -> Figure:
-        with plt.rc_context(STYLE):
-            figure = draw(*arguments, **options)
-        plt.close(figure)
-        return figure
+        before = plt.get_fignums()
+        try:
+            with plt.rc_context(STYLE):
+                return draw(*arguments, **options)
+        finally:  # whatever came of it: a figure, None or an error
+            for number in set(plt.get_fignums()) - set(before):
+                plt.close(number)
 
     return drawn
 

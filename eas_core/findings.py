@@ -247,9 +247,9 @@ def task_legend(tasks: TaskSet) -> str:
 def predictor(record: dict, tasks: TaskSet) -> str:
     """How well the accuracy predictor ranks held-out architectures, and what that means for the search."""
     held = record["result"]["held_out"]
-    by_task = held["spearman_by_task"]
+    by_task = [own["spearman"] or 0.0 for own in held["tasks"]]  # None: all predictions alike, no order at all
     worst, best = (pick(range(len(by_task)), key=by_task.__getitem__) for pick in (min, max))
-    mean = held["spearman"]
+    mean = held["mean"]["spearman"] or 0.0
     verdict = "good enough to tell good from bad, not the best from the good" if mean > 0.7 else "**a weak guide**"
     if mean > 0.9:
         verdict = "a good guide"

@@ -25,7 +25,7 @@ from eas_core.generator import GATE_HEADS, ArchitectureGenerator
 from eas_core.memory import PeakMemory
 from eas_core.multi_path import PATH_HEADS
 from eas_core.network import Network
-from eas_core.predictor import AccuracyPredictor, fit, rank_correlation
+from eas_core.predictor import AccuracyPredictor, fit, rank_correlation, search_objective
 from eas_core.run import Run, make_run
 from eas_core.space import LARGEST, SMALLEST, Architecture, from_gates, one_hot, sample, to_gates
 from eas_core.specialize import propose, specialize
@@ -319,24 +319,15 @@ def evolved(run: Run) -> dict:
     profile, tasks, space = run.profile, run.tasks, run.profile.search_space()
     tolerance, budgets = profile.specialize.tolerance, profile.specialize.budgets
     scenarios = [(t, budget) for budget in budgets for t in range(len(tasks))]
-    own = torch.tensor([t for t, _ in scenarios])
-
-    @torch.no_grad()
-    def task_accuracy(codes: Tensor) -> Tensor:  # (s, p, 135) -> (s, p)
-        return network(codes).gather(2, own[:, None, None].expand(-1, codes.shape[1], 1))[..., 0]
-
-    @torch.no_grad()
-    def mean_accuracy(codes: Tensor) -> Tensor:
-        return network(codes).mean(2)
-
     started = time.monotonic()
     rows, seconds = [], {}
-    for method, objective, wanted in (
-        ("OFA-T", task_accuracy, [budget for _, budget in scenarios]),
-        ("OFA-V", mean_accuracy, list(budgets)),
+    for method, goals, wanted in (  # goals: the task whose predicted accuracy counts; None: the mean over tasks
+        ("OFA-T", [t for t, _ in scenarios], [budget for _, budget in scenarios]),
+        ("OFA-V", [None] * len(budgets), list(budgets)),
     ):
         tick = time.perf_counter()
         with PeakMemory(run.device) as memory:
+            objective = search_objective(network, goals)
             found, _ = evolve(objective, space, wanted, profile.evolution, rng(run.seed, method), tolerance)
         seconds[method] = time.perf_counter() - tick
         if method == "OFA-V":  # one architecture a budget, used for all tasks
