@@ -98,7 +98,7 @@ for kind in KINDS:
         params:
             seed=lambda wildcards: wildcards.seed,
             job=lambda wildcards: JOBS[wildcards.job].name,
-            keys=lambda wildcards: evidence.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
+            stage_keys=lambda wildcards: evidence.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
         threads: THREADS
         resources: gpu=GPU
         priority: 1000 - 10 * KINDS.index(kind)

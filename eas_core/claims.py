@@ -28,7 +28,7 @@ from eas_core.space import Architecture
 HOLDS, FAILS, OPEN, NOT_MEASURED = VERDICTS = ("holds", "does not hold", "inconclusive", "not measured")
 MARGIN = 0.5  # points: "at least as accurate" means worse by less than this
 COST_MARGIN = 0.01  # "no more multiply-adds" means at most this share more
-CHEAPER = 2.0  # "much cheaper" means at least this many times less time
+CHEAPER = 2.0  # "much cheaper" means more than this many times less time
 SCENARIOS = 50  # tasks x budgets of Table III
 ENOUGH = 1.0  # points: a task that gains less from the largest budget needs no more network
 LEVELS = 4  # budgets without which "saturates" means nothing: two first steps and two last ones that are not the same
@@ -42,10 +42,11 @@ SINGLE_PATH, MULTI_PATH = 89.43, 88.73  # % at 277 M, section 4.2
 class Claim:
     """One claim of the paper, and what the records say about it.
 
-    ``key`` stands for it in code, ``label`` names it in a few words, ``statement`` in a sentence; ``where`` it stands in the paper; ``paper`` and
-    ``ours`` are the numbers of both sides as short text, ours with its interval and, after a semicolon, what it was
-    measured on; ``detail`` tells more. ``rule`` says how ``verdict``, one of :data:`VERDICTS`, is computed. Claims about a difference of accuracies have an ``estimate`` in points, its
-    ``margin`` (see :func:`verdict`), and ``paper_points`` where the paper gives that difference as a number.
+    ``key`` stands for it in code, ``label`` names it in a few words, ``statement`` in a sentence; ``where`` it stands
+    in the paper. ``paper`` and ``ours`` are the numbers of both sides as short text, ours with its interval and, after
+    a semicolon, what it was measured on; ``detail`` tells more. ``rule`` says how ``verdict``, one of
+    :data:`VERDICTS`, is computed. Claims about a difference of accuracies have an ``estimate`` in points, its
+    ``margin`` (points, see :func:`verdict`), and ``paper_points`` where the paper gives that difference as a number.
     """
 
     key: str
@@ -63,9 +64,10 @@ class Claim:
 
 
 def verdict(low: float, high: float, margin: float = 0.0) -> str:
-    """What an interval says about "above 0", or with a margin about "at least 0, but for less than the margin".
+    """What an interval says about a claim "above 0", or with a margin (same unit) "not worse than 0 by the margin".
 
-    An interval below 0 is asked for first: a shown deficit is one, even if it is smaller than the margin.
+    Whether the interval lies below 0 is asked first, so a shown deficit counts even if it is smaller than the margin;
+    then whether it lies above ``-margin``.
     """
     if high < 0:
         return FAILS
@@ -138,7 +140,7 @@ Measure = Callable[[list[dict]], dict]
 
 
 def _claims(data: str) -> list[tuple[Claim, Measure]]:
-    """Every claim with the paper's side filled in from its tables (of the data set ``data``), and how to measure ours."""
+    """Every claim with the paper's side filled in from its tables on ``data``, and what measures ours."""
     table = "Table I" if data == "ImageNet-10" else "Table II"
     eas, ofa_t, ofa_v = (tables.paper_table(data, method) for method in ("EAS", "OFA-T", "OFA-V"))
     accuracy, madds = "avg_acc_percent", "avg_madds_millions"
@@ -155,8 +157,8 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
         f"it is; else holds if it lies above -{MARGIN:g} points; else inconclusive."
     )
     at_no_more_cost = (
-        f"Holds if {interval} lies above 0 and EAS's mean cost is at most {100 * COST_MARGIN:g} % above OFA-T's; above 0 "
-        "at a higher cost is inconclusive; does not hold if the interval lies below 0; else inconclusive."
+        f"Holds if {interval} lies above 0 and EAS's mean cost is at most {100 * COST_MARGIN:g} % above OFA-T's; above "
+        "0 at a higher cost is inconclusive; does not hold if the interval lies below 0; else inconclusive."
     )
     seeds = "With several seeds it must be so in each; does not hold if it is so in none; else inconclusive."
     return [
@@ -181,7 +183,8 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
                 statement="EAS with its task-dropout supernet is more accurate than OFA-T with a plain one, at no more "
                 "multiply-adds.",
                 where=f"section 4.1, {table}",
-                paper=f"{from_eas.mean():+.2f} points ({from_eas.min():+.1f} to {from_eas.max():+.1f}) at {cost:+.1f} % MAdds",
+                paper=f"{from_eas.mean():+.2f} points ({from_eas.min():+.1f} to {from_eas.max():+.1f}) "
+                f"at {cost:+.1f} % MAdds",
                 paper_points=float(from_eas.mean()),
                 rule=at_no_more_cost,
             ),
@@ -191,8 +194,8 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
             Claim(
                 key="eas-same-supernet",
                 label="EAS more accurate than OFA-T, same supernet",
-                statement="On one and the same task-dropout supernet, EAS's generator finds more accurate networks than "
-                "OFA-T's evolutionary search, at no more multiply-adds.",
+                statement="On one and the same task-dropout supernet, EAS's generator finds more accurate networks "
+                "than OFA-T's evolutionary search, at no more multiply-adds.",
                 where="section 4.2, Figure IV",
                 paper="above at every level (no number)",
                 rule=at_no_more_cost,
@@ -219,11 +222,11 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
                 "best.",
                 where="section 7, Figure V",
                 paper=f"best at q = 0.6: {best[accuracy]:.1f} % at {best[madds]:g} M",
-                rule="Holds if the interior rate of highest mean accuracy beats both ends of the sweep: the intervals of "
-                "both paired differences, averaged over budgets, lie above 0. Does not hold if that to the better end "
-                "lies below 0. Else inconclusive. The intervals hold at 95 % for all interior rates together "
-                "(Bonferroni), since the best of them was chosen on the test images; the number shown is the difference "
-                "to the better end.",
+                rule="Holds if the interior rate of highest mean accuracy beats both ends of the sweep: the intervals "
+                "of both paired differences, averaged over budgets, lie above 0. Does not hold if that to the better "
+                "end lies below 0. Else inconclusive. The intervals hold at 95 % for all interior rates together "
+                "(Bonferroni), since the best of them was chosen on the test images; the number shown is the "
+                "difference to the better end.",
             ),
             _interior,
         ),
@@ -231,8 +234,8 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
             Claim(
                 key="target-only",
                 label="target task only worse than no dropout",
-                statement="Training each image on the classes of its own task only (q = 1) makes EAS less accurate than "
-                "no dropout (q = 0).",
+                statement="Training each image on the classes of its own task only (q = 1) makes EAS less accurate "
+                "than no dropout (q = 0).",
                 where="section 4.2, Figure III",
                 paper="q = 0 above q = 1 (no number)",
                 rule=f"Holds if {interval} q = 0 minus q = 1, {above}",
@@ -261,9 +264,10 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
                 where="section 4.2, Table III",
                 paper=f"{hours['Multi-path AG'] / hours['Single-path AG']:.1f}x less time "
                 f"({hours['Single-path AG']:g} and {hours['Multi-path AG']:g} GPU hours)",
-                rule=f"Holds if training takes more than {CHEAPER:g} times less time a scenario, that is for one task's "
-                f"images once forward and backward. {seeds} Inconclusive too if the two were timed on different devices "
-                "or numbers of threads. Totals and memory are reported, not judged: numbers of steps are settings.",
+                rule=f"Holds if the multi-path generator trains more than {CHEAPER:g} times as long for a scenario (one "
+                f"task's images once forward and backward). {seeds} Inconclusive too if the two were timed on different "
+                "devices or numbers of threads. Totals and memory are reported, not judged: the numbers of steps are "
+                "settings.",
             ),
             _training_cost,
         ),
@@ -274,7 +278,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
                 statement=f"Architectures for {SCENARIOS} scenarios are found in less than {_limit():g} s.",
                 where="section 4.2, Table III",
                 paper=f"{times['search_cpu_seconds']['Single-path AG']} s",
-                rule=f"Holds if the generator's forward pass, sampling and enforcing the budgets together take less than "
+                rule="Holds if the generator's forward pass, sampling and enforcing the budgets together take less than "
                 f"{_limit():g} s, scaled in proportion to {SCENARIOS} scenarios if another number was timed. {seeds}",
             ),
             _search_time,
@@ -289,8 +293,8 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
                 rule="Two 95 % intervals over seeds (Student's t): of the rise of the mean cosine similarity from the "
                 "lowest to the highest budget, and of its slope over the first two steps minus that over the last two "
                 "(per million of budget). Holds if both lie above 0; does not hold if one lies below 0; else "
-                "inconclusive. One seed gives no such interval, since only another training tells how much similarities "
-                "vary, and so is always inconclusive.",
+                "inconclusive. One seed gives no such interval, since only another training tells how much "
+                "similarities vary, and so is always inconclusive.",
             ),
             _similarity,
         ),
@@ -298,7 +302,7 @@ def _claims(data: str) -> list[tuple[Claim, Measure]]:
             Claim(
                 key="small-network",
                 label="small networks suffice for easy tasks",
-                statement="For some tasks a small network is enough: the largest budget brings them nothing measurable.",
+                statement="For some tasks a small network is enough: the largest budget adds nothing measurable.",
                 where=f"section 4.1, {table}",
                 paper=f"{sum(gain < ENOUGH for gain in gains)} of {len(gains)} tasks gain less than {ENOUGH:g} point",
                 rule=f"A task needs no more network if the interval of its gain from the lowest to the highest budget "
@@ -426,8 +430,8 @@ def _training_cost(evidence: list[dict]) -> dict:
     result = verdict(min(ratios) - CHEAPER, max(ratios) - CHEAPER)
     detail = (
         f"By seed: {_cost_of_training(single, 'generator')} for single-path, "
-        f"{_cost_of_training(multi, 'multi_path')} for multi-path. The numbers of steps and scenarios are settings, and "
-        "all scenarios of a step are in memory together. On a CPU memory is the rise of the whole process's, which "
+        f"{_cost_of_training(multi, 'multi_path')} for multi-path. The numbers of steps and scenarios are settings, "
+        "and all scenarios of a step are in memory together. On a CPU memory is the rise of the whole process's, which "
         "memory already held can hide."
     )
     devices = [{_device(record) for record in pair} for pair in zip(single, multi, strict=True)]

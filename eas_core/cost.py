@@ -109,8 +109,10 @@ def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
 
 def cost_of_index(table: CostTable, index: Tensor) -> Tensor:
     """Exact cost of architectures as index (..., 45), float64 (...): each block's entry of the table, summed."""
-    block = torch.arange(BLOCKS, device=index.device)
-    per_block = table.blocks.to(index.device)[block, index[..., KERNEL_PAIRS], index[..., WIDTH_PAIRS]]  # (..., 20)
+    choices = table.blocks[0].numel()
+    first = choices * torch.arange(BLOCKS, device=index.device)
+    place = first + len(EXPANSIONS) * index[..., KERNEL_PAIRS] + index[..., WIDTH_PAIRS]
+    per_block = table.blocks.to(index.device).take(place)  # (..., 20)
     return table.fixed + (per_block * active_blocks(index)).sum(-1)
 
 

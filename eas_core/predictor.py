@@ -22,7 +22,7 @@ from eas_core.errors import DataError, SpaceError
 from eas_core.space import PAIRS, Architecture, SearchSpace, one_hot, one_hot_of_index
 from eas_core.training import cosine, make_optimizer, set_lr
 
-ROWS = 1024  # evaluated at a time when searching: the activations of more do not fit into a core's cache
+ROWS = 512  # evaluated at a time when searching: the activations of more do not fit into a core's cache
 
 
 class AccuracyPredictor(nn.Module):
@@ -50,7 +50,7 @@ class AccuracyPredictor(nn.Module):
     def normalised(self, codes: Tensor) -> Tensor:
         """Predictions (..., T) in units of each task's standard deviation, 0 at its mean: what training fits."""
         for layer in self.hidden:
-            codes = F.relu(layer(codes))
+            codes = F.relu_(layer(codes))
         return self.head(codes)
 
     def forward(self, codes: Tensor) -> Tensor:

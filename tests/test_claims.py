@@ -30,7 +30,7 @@ METHODS = ("EAS", "OFA-T", "OFA-V", "multi-path")
 
 
 def hits(rate: float, n: int = N, reverse: bool = False) -> np.ndarray:
-    """Right on the first ``rate`` of n images (on the last if ``reverse``): rates differ on as few images as they can."""
+    """Right on the first ``rate`` of n images (the last if ``reverse``): rates differ on as few images as can be."""
     right = np.arange(n) < round(rate * n)
     return right[::-1] if reverse else right
 
@@ -50,7 +50,7 @@ def make_record(kind: str, seed: int, q: float, result: dict, seconds: float = 1
 def make_tested(
     method: str, seed: int, q: float, right: dict[tuple[str, float], np.ndarray], cost: float = 0.95
 ) -> dict:
-    """A tested record from right or wrong of every image, by (task, budget); networks cost ``cost`` times the budget."""
+    """A tested record from right or wrong of every image, by (task, budget); networks cost ``cost`` of the budget."""
     rows = [
         {
             "task": task,
