@@ -18,11 +18,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from eas_core import profiles
-from eas_core.errors import DataError, SpaceError
+from eas_core.errors import DataError, EASError, SpaceError
 from eas_core.space import PAIRS, Architecture, SearchSpace, one_hot, one_hot_of_index
 from eas_core.training import cosine, make_optimizer, set_lr
 
 ROWS = 512  # evaluated at a time when searching: the activations of more do not fit into a core's cache
+
+# Norm of a gradient at most. Ours: with targets of unit variance the paper's learning rate of 0.1 is close to where
+# training diverges, and without a limit some runs end in networks that predict one value for everything.
+CLIP = 1.0
 
 
 class AccuracyPredictor(nn.Module):
@@ -79,7 +83,7 @@ def fit(
 
     The paper's recipe (section 6.2): mean squared error, SGD with momentum, the learning rate falling to 0 as a cosine.
     Targets are normalised a task, since tasks differ in how much they vary. Raises :class:`DataError` for pairs of the
-    wrong shape, or accuracies that are not fractions.
+    wrong shape, or accuracies that are not fractions; :class:`EASError` if training diverges.
     """
     tasks = len(predictor.mean)
     if codes.ndim != 2 or codes.shape[1] != 3 * PAIRS or accuracy.shape != (len(codes), tasks) or not len(codes):
@@ -107,8 +111,12 @@ def fit(
             loss = F.mse_loss(predictor.normalised(codes[batch]), targets[batch])
             optimizer.zero_grad()
             loss.backward()
+            nn.utils.clip_grad_norm_(predictor.parameters(), CLIP)
             optimizer.step()
             total += loss.item() * len(batch)
+        if not math.isfinite(total):
+            rate = settings.optimizer.lr
+            raise EASError(f"predictor.optimizer.lr: {rate:g} is too large, training diverged in epoch {epoch + 1}")
         curve.append({"step": epoch + 1, "loss": total / len(codes)})
     return curve
 

@@ -9,13 +9,25 @@ import pytest
 import torch
 from helpers import SMALL, architectures, one_line
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from eas_core import cost, profiles
 from eas_core.data import rng
 from eas_core.errors import SpaceError
 from eas_core.network import Network
-from eas_core.space import BLOCKS, LARGEST, SMALLEST, Architecture, SearchSpace, nest, sample, to_gates, uniform
+from eas_core.space import (
+    BLOCKS,
+    LARGEST,
+    SMALLEST,
+    Architecture,
+    SearchSpace,
+    nest,
+    sample,
+    to_gates,
+    to_index,
+    uniform,
+)
 
 FACTS = Path(__file__).resolve().parents[2] / "shared" / "facts" / "ofa_madds_examples.json"
 SPACES = [
@@ -126,6 +138,27 @@ def test_equation_f_the_cost_is_the_sum_of_the_costs_of_the_blocks_gone_through(
     assert cost.madds(SMALL, [architecture]) == [total]
 
 
+@given(st.lists(st.integers(0, 2), min_size=2 * PAIRS, max_size=2 * PAIRS))
+def test_the_cost_of_an_index_is_exactly_that_of_its_gates(entries):
+    """Entries of blocks that do not exist cost nothing: from_index() sets them to the smallest choice."""
+    index = torch.tensor(entries).view(2, PAIRS)
+    gates = to_gates(from_index(index))
+    for space in (SMALL, SPACES[1]):
+        for table in cost.cost_tables(space):
+            found = cost.cost_of_index(table, index)
+            assert found.dtype == torch.float64 and torch.equal(found, cost.cost_of_gates(table, gates))
+            assert torch.equal(cost.cost_of_index(table, index[None]), found[None]), "leading dimensions"
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_architectures_drawn_around_a_cost_cost_that_on_average(share):
+    low, high = cost.budget_range(SMALL)
+    target = low + share * (high - low)
+    index = cost.draw_around(SMALL, target, 4000, rng(0, "around"))
+    costs = cost.cost_of_index(cost.cost_tables(SMALL)[0], index) / cost.MILLION
+    assert abs(costs.mean().item() - target) < 5 * costs.std().item() / 4000**0.5  # five standard errors
+
+
 @given(architectures())
 def test_the_gradient_in_the_gates_is_what_switching_a_gate_costs(architecture):
     """The cost is linear in each gate, so its derivative is the difference between the gate on and the gate off."""
@@ -180,3 +213,15 @@ def test_deeper_wider_and_larger_kernels_cost_more():
     order = [uniform(2, 3, 3), uniform(2, 3, 5), uniform(2, 4, 5), uniform(3, 4, 5), uniform(3, 6, 7), uniform(4, 6, 7)]
     for costs in (cost.madds(SMALL, order), cost.params(SMALL, order)):
         assert costs == sorted(set(costs))
+
+
+@given(architectures())
+def test_the_cost_of_an_index_is_the_cost_of_the_architecture(architecture):
+    for space in SPACES:
+        for table, exact in zip(cost.cost_tables(space), (cost.madds, cost.params), strict=True):
+            index = to_index([architecture])
+            assert cost.cost_of_index(table, index).tolist() == exact(space, [architecture])
+            noise = index.clone()
+            noise[:, 3] = (noise[:, 3] + 1) % 3  # a block that exists only at depth 4
+            same = architecture.depth[0] < 4
+            assert (cost.cost_of_index(table, noise).item() == exact(space, [architecture])[0]) == same

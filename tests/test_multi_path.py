@@ -71,9 +71,7 @@ def test_a_block_is_the_weighted_sum_of_all_nine_candidates():
     paths = path_weights(torch.randn(195, generator=draw, dtype=torch.float64))
     x = network.stem(random_images())
     block = network.blocks[0]
-    by_hand = sum(
-        paths.blocks[0, 3 * k + e] * block(x, KERNELS[k], EXPANSIONS[e]) for k in range(3) for e in range(3)
-    )
+    by_hand = sum(paths.blocks[0, 3 * k + e] * block(x, KERNELS[k], EXPANSIONS[e]) for k in range(3) for e in range(3))
     seen = []
     network.blocks[1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     network.forward_paths(random_images(), paths)

@@ -19,14 +19,18 @@ from eas_core.space import (
     UNITS,
     Architecture,
     SearchSpace,
+    active_blocks,
     from_gates,
+    from_index,
     make_divisible,
     mutate,
     nest,
     one_hot,
+    one_hot_of_index,
     sample,
     space_size,
     to_gates,
+    to_index,
     uniform,
 )
 
@@ -152,6 +156,52 @@ def test_one_hot_has_a_one_for_each_choice_of_each_real_block(architecture):
         assert kernel == [float(architecture.active(block) and architecture.kernel[block] == k) for k in (3, 5, 7)]
 
 
+@given(st.lists(architectures(), max_size=5))
+def test_an_index_leads_back_to_the_architectures(listed):
+    index = to_index(listed)
+    assert index.shape == (len(listed), PAIRS) and index.dtype == torch.int64
+    assert from_index(index) == listed
+
+
+@given(st.lists(st.integers(0, 2), min_size=PAIRS, max_size=PAIRS))
+def test_every_index_is_an_architecture_whose_entries_are_positions_in_the_choices(row):
+    (architecture,) = from_index(torch.tensor([row]))
+    assert architecture == Architecture(
+        [(2, 3, 4)[i] for i in row[40:]], [(3, 4, 6)[i] for i in row[20:40]], [(3, 5, 7)[i] for i in row[:20]]
+    )
+    exist = active_blocks(torch.tensor(row))
+    assert exist.tolist() == [architecture.active(b) for b in range(BLOCKS)]
+
+
+@given(architectures())
+def test_an_index_counts_the_gates_of_each_pair_that_are_on(architecture):
+    assert torch.equal(to_index([architecture]).float(), nest(to_gates([architecture])).sum(-1))
+
+
+@given(st.lists(st.integers(0, 2), min_size=2 * PAIRS, max_size=2 * PAIRS))
+def test_one_hot_of_an_index_is_that_of_its_architectures_whatever_the_entries_of_missing_blocks(entries):
+    index = torch.tensor(entries).view(2, PAIRS)
+    expected = one_hot(from_index(index))  # an Architecture holds the smallest choice where there is no block
+    assert torch.equal(one_hot_of_index(index), expected)
+    assert torch.equal(one_hot_of_index(index[:, None]), expected[:, None]), "leading dimensions"
+
+
+@pytest.mark.parametrize("index, message", [(torch.zeros(PAIRS).long(), "45"), (torch.zeros(1, 44).long(), "44")])
+def test_an_index_of_the_wrong_shape_is_refused(index, message):
+    with pytest.raises(SpaceError, match=message) as error:
+        from_index(index)
+    one_line(error.value)
+
+
+@pytest.mark.parametrize("entry", [-1, 3])
+def test_an_index_with_another_entry_than_0_1_2_is_refused(entry):
+    index = torch.ones(2, PAIRS, dtype=torch.long)
+    index[1, 7] = entry
+    with pytest.raises(SpaceError, match=f"index: {entry} is not one of 0, 1, 2") as error:
+        from_index(index)
+    one_line(error.value)
+
+
 @given(architectures(), architectures())
 def test_one_hot_tells_different_architectures_apart(one, other):
     assert torch.equal(one_hot([one]), one_hot([other])) == (one == other)
@@ -188,3 +238,32 @@ def test_gates_of_the_wrong_shape_are_refused():
 def test_smallest_and_largest_are_the_ends_of_the_space():
     assert SMALLEST == uniform(2, 3, 3) and LARGEST == uniform(4, 6, 7)
     assert to_gates([SMALLEST]).sum() == 0 and to_gates([LARGEST]).sum() == GATES
+
+
+@given(architectures())
+def test_the_index_form_comes_back(architecture):
+    index = to_index([architecture])
+    assert index.shape == (1, 45) and index.dtype == torch.int64
+    assert from_index(index) == [architecture]
+    assert torch.equal(to_gates([architecture]).unflatten(1, (45, 2)).sum(-1).long(), index)
+    assert torch.equal(one_hot_of_index(index), one_hot([architecture]))
+
+
+@given(architectures(), architectures())
+def test_entries_of_blocks_that_do_not_exist_are_of_no_account(architecture, other):
+    index, noise = to_index([architecture]), to_index([other])
+    exists = active_blocks(index)
+    assert exists[0].tolist() == [architecture.active(b) for b in range(20)]
+    mixed = torch.cat(
+        [torch.where(exists, index[:, :20], noise[:, :20]), torch.where(exists, index[:, 20:40], noise[:, 20:40])], 1
+    )
+    mixed = torch.cat([mixed, index[:, 40:]], 1)
+    assert from_index(mixed) == [architecture]
+    assert torch.equal(one_hot_of_index(mixed), one_hot([architecture]))
+
+
+@pytest.mark.parametrize("index", [torch.zeros(2, 44).long(), torch.zeros(45).long(), torch.full((1, 45), 3)])
+def test_an_impossible_index_is_one_clear_line(index):
+    with pytest.raises(SpaceError, match="index: ") as error:
+        from_index(index)
+    one_line(error.value)
