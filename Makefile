@@ -1,22 +1,28 @@
-# make book | test | bench | clean | distclean | help
+# make book | claims | test | bench | clean | distclean | help
 
 PROFILE ?= demo
 SEED ?= 0
+# seeds of the baselines, ablations and claims, e.g. SEEDS=0,1,2; the other pages show SEED
+SEEDS ?= $(SEED)
 RUNS ?= runs
 # settings to override, e.g. SET="supernet.batch_size=64 data.path=/images/tiny-imagenet-200.zip"
 SET ?=
-# cores of one notebook; notebooks run one after another
+# cores in all, and of one job: jobs run side by side
 CORES ?= all
+THREADS ?= 1
+# of all jobs together, and of one training job (make book GPU=1: one training at a time on the GPU)
+GPU ?= 0
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book test browser bench clean distclean
+.PHONY: help book claims test browser bench clean distclean
 
 help:
-	@echo "make book   train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) RUNS=$(RUNS) SET=\"$(SET)\")"
+	@echo "make book   train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
+	@echo "make claims the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
 	@echo "make test   the test suite"
 	@echo "make bench  speed against once-for-all's own code"
 	@echo "make clean  remove the built book and executed notebooks; make distclean also runs/ and .venv/"
@@ -39,10 +45,17 @@ help:
 	@touch $@
 
 # --nolock: a lock left by a killed run would stop the next one; outputs appear by an atomic rename anyway
+SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPU) --keep-going \
+	--rerun-incomplete --nolock --scheduler greedy --config profile="$(PROFILE)" seed="$(SEED)" seeds="$(SEEDS)" runs="$(RUNS)" \
+	set="$(SET)" threads=$(THREADS) gpu=$(GPU)
+
 book: .venv/book.stamp
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --quiet all --keep-going --rerun-incomplete --nolock --scheduler greedy \
-		--config profile="$(PROFILE)" seed="$(SEED)" runs="$(RUNS)" set="$(SET)"
+	@$(SNAKEMAKE) --quiet all -- book
 	@echo "the book is built: _build/html/index.html"
+
+claims: .venv/book.stamp
+	@$(SNAKEMAKE) --quiet all -- claims
+	@echo "the page of claims: book/executed/12_claims.ipynb"
 
 test: .venv/test.stamp browser
 	@$(BIN)/python -m pytest

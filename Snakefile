@@ -115,7 +115,7 @@ for number, name in enumerate(NOTEBOOKS):
             needed(name),
             notebook=f"notebooks/{name}.ipynb",
             library=LIBRARY,
-            releases=RELEASES if name == "13_photographs" else [],
+            releases=RELEASES if name in ("12_claims", "13_photographs") else [],
             script="book/execute.py",
         output: f"book/executed/{name}.ipynb",
         params:

@@ -1,4 +1,4 @@
-"""The command line, ``eas``: run, tasks, cost, specialize, evaluate, export, report, release."""
+"""The command line, ``eas``: run, tasks, cost, specialize, evaluate, export, report, claims, release."""
 
 from __future__ import annotations
 
@@ -95,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--onnx", action="store_true", help="also write network.onnx")
 
     add("report", _report, "print the results table of a finished run")
+
+    claims = add("claims", _claims, "the paper's claims judged from the records of several seeds, made before")
+    claims.add_argument("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
+    claims.add_argument("--out", metavar="FOLDER", help="also copy all records into a folder, one file a seed")
 
     release = add("release", _release, "copy a finished run's records, weights and profile into a folder")
     release.add_argument("--out", required=True, metavar="FOLDER", help="folder to write to, e.g. releases/my-run")
@@ -217,6 +221,23 @@ def _report(options) -> None:
     run = _make_run(options)
     record = records.read_record(run.folder("results") / "record.json", "results")
     print(tables.results_table(record, run.tasks).to_string())
+
+
+def _claims(options) -> None:
+    from dataclasses import replace
+
+    from eas_core import claims, evidence, releases
+
+    seeds = options.seeds.split(",")
+    if not all(seed.isdecimal() for seed in seeds):
+        raise EASError(f"--seeds: {options.seeds!r} must be whole numbers separated by commas, such as 0,1,2")
+    run = _make_run(options)
+    collected = [evidence.collect(replace(run, seed=int(seed)), make=False) for seed in seeds]
+    judged = claims.judge(collected)
+    for claim in judged:
+        print(f"{claim.verdict:14s} {claim.statement} {claim.ours}")
+    for path in releases.publish_evidence(collected, Path(options.out)) if options.out else ():
+        print(path)
 
 
 def _release(options) -> None:

@@ -1,4 +1,9 @@
-"""Published runs: ``releases/<name>/`` holds the records, weights and exact profile of one run, one file a stage."""
+"""Published runs. ``releases/<name>/`` holds one of two things:
+
+- the records, weights and exact profile of one run, one file a stage (:func:`publish`, :func:`read`);
+- the evidence of several seeds, all records but no weights, one file a seed (:func:`publish_evidence`,
+  :func:`read_evidence`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from eas_core import data, pipeline, profiles, records
+from eas_core.errors import DataError
 from eas_core.stages import lineage
 from eas_core.tasks import TaskSet
 
@@ -46,6 +52,29 @@ def publish(run: pipeline.Run, target: Path) -> list[Path]:
 def read(release: str | Path) -> dict[str, dict]:
     """``{stage: record}`` of a release; a record that is missing or damaged raises :class:`DataError`."""
     return {stage: records.read_record(folder(release) / f"{stage}.json", stage) for stage in STAGES}
+
+
+def publish_evidence(evidence: list[dict], target: Path) -> list[Path]:
+    """Write the evidence of each seed (:func:`eas_core.evidence.collect`) into a folder; returns what was written."""
+    paths = []
+    for entry in evidence:
+        paths.append(Path(target) / f"seed-{entry['seed']}.json")
+        records.write_atomic(paths[-1], (json.dumps(entry, separators=(",", ":")) + "\n").encode())
+    return paths
+
+
+def read_evidence(release: str | Path) -> list[dict]:
+    """The evidence of a release, by seed; a missing or damaged file raises :class:`DataError`."""
+    paths = sorted(folder(release).glob("seed-*.json"), key=lambda path: (len(path.name), path.name))
+    if not paths:
+        raise DataError(f"release: {release} holds no seed-*.json")
+    evidence = []
+    for path in paths:
+        try:
+            evidence.append(json.loads(path.read_bytes()))
+        except ValueError as error:
+            raise DataError(f"release: {path} is damaged ({error})") from None
+    return evidence
 
 
 def digest(release: str | Path) -> str:

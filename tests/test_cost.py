@@ -19,9 +19,11 @@ from eas_core.network import Network
 from eas_core.space import (
     BLOCKS,
     LARGEST,
+    PAIRS,
     SMALLEST,
     Architecture,
     SearchSpace,
+    from_index,
     nest,
     sample,
     to_gates,

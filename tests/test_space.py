@@ -15,6 +15,7 @@ from eas_core.space import (
     BLOCKS,
     GATES,
     LARGEST,
+    PAIRS,
     SMALLEST,
     UNITS,
     Architecture,
