@@ -10,6 +10,8 @@ tables, and writes them and every number to benchmarks/results/.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import statistics
 import time
@@ -22,15 +24,19 @@ import torch
 import torch.nn.functional as F
 from ofa.imagenet_classification.elastic_nn.modules.dynamic_op import DynamicSeparableConv2d
 from ofa.imagenet_classification.elastic_nn.networks import OFAMobileNetV3
+from ofa.nas.accuracy_predictor import MobileNetArchEncoder
+from ofa.nas.search_algorithm import EvolutionFinder
 from ofa.utils import profile as ofa_profile
 from torch import Tensor
 
-from eas_core import cost, depthwise, elastic, pipeline, records
+from eas_core import cost, depthwise, elastic, pipeline, profiles, records
 from eas_core.data import rng
+from eas_core.evolution import evolve
 from eas_core.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
 from eas_core.memory import PeakMemory
 from eas_core.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
-from eas_core.space import Architecture, SearchSpace, sample
+from eas_core.predictor import AccuracyPredictor, search_objective
+from eas_core.space import Architecture, SearchSpace, one_hot_of_index, sample
 from eas_core.specialize import propose
 from eas_core.supernet import Supernet, initialise
 from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss
@@ -311,6 +317,59 @@ def encodings(space: SearchSpace, batch: int, rounds: int) -> dict:
     }
 
 
+# ---------------------------------------------------------------- 6: evolutionary search
+
+
+class OfaCost:
+    """Our exact cost for ofa's search, which asks for one architecture at a time: a sum over a table in plain Python."""
+
+    def __init__(self, space: SearchSpace):
+        table = cost.cost_tables(space)[0]
+        self.fixed, self.blocks = table.fixed, table.blocks.tolist()
+
+    def get_efficiency(self, found: dict) -> float:
+        total = self.fixed
+        for unit, depth in enumerate(found["d"]):
+            for b in range(4 * unit, 4 * unit + depth):
+                total += self.blocks[b][(found["ks"][b] - 3) // 2][(3, 4, 6).index(found["e"][b])]
+        return total / cost.MILLION
+
+
+class OfaAccuracy:
+    """The same predictor for ofa's search."""
+
+    def __init__(self, predictor: AccuracyPredictor):
+        self.arch_encoder, self.predictor = MobileNetArchEncoder(), predictor
+
+    @torch.no_grad()
+    def predict_acc(self, found: list[dict]) -> Tensor:
+        rows = [
+            [(k - 3) // 2 for k in f["ks"]] + [(3, 4, 6).index(e) for e in f["e"]] + [d - 2 for d in f["d"]]
+            for f in found
+        ]
+        return self.predictor(one_hot_of_index(torch.tensor(rows))).mean(1)
+
+
+def evolution_times(ofa_scenarios: int) -> dict:
+    """Wall seconds for 50 scenarios at once, and of ofa's search for one, all with population 100 and 500 generations."""
+    space, settings = SearchSpace(num_classes=60), profiles.Evolution()
+    predictor = AccuracyPredictor(space, 10)
+    predictor.initialise(rng(0, "bench", "predictor"))
+    scenarios = [(t, budget) for budget in (160.0, 230.0, 330.0, 430.0, 530.0) for t in range(10)]
+    objective = search_objective(predictor, [t for t, _ in scenarios])
+    tick = time.perf_counter()
+    evolve(objective, space, [budget for _, budget in scenarios], settings, rng(0, "bench", "evolve"))
+    ours = time.perf_counter() - tick
+    theirs = []
+    for budget in (160.0, 330.0, 530.0)[:ofa_scenarios]:
+        finder = EvolutionFinder(OfaCost(space), OfaAccuracy(predictor))  # its defaults: 100 and 500
+        tick = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):
+            finder.run_evolution_search(budget)
+        theirs.append(time.perf_counter() - tick)
+    return {"scenarios": len(scenarios), "ours_seconds": ours, "ofa_seconds_a_scenario": statistics.median(theirs)}
+
+
 # ---------------------------------------------------------------- report
 
 
@@ -323,6 +382,7 @@ def markdown(result: dict) -> str:
     step, exact, gen = result["training step"], result["exact cost"], result["generator"]
     where, settings = result["provenance"], step["settings"]
     speed = step["images per second"]
+    theirs = result["evolution"]["scenarios"] * result["evolution"]["ofa_seconds_a_scenario"]
     parts = [
         "# Benchmarks\n",
         f"`make bench`, {where['device']}, {where['threads']} thread(s), torch {where['versions']['torch']}. "
@@ -356,6 +416,14 @@ def markdown(result: dict) -> str:
                 [n, f"{gen[n]['forward_ms']:.2f} ms", f"{gen[n]['with_sampling_ms']:.1f} ms", str(gen[n]["derived"])]
                 for n in ("untrained", "trained")
             ],
+        ),
+        f"\n## Evolutionary search, {result['evolution']['scenarios']} scenarios\n",
+        "Population 100, 500 generations, the same predictor (three hidden layers of 400) and the same cost; wall time, "
+        f"`ofa`'s search timed on single scenarios and multiplied by {result['evolution']['scenarios']}.\n",
+        table(
+            ["ours, all at once", "ofa, one by one", "ratio"],
+            [[f"{result['evolution']['ours_seconds']:.1f} s", f"{theirs:.0f} s",
+              f"**{theirs / result['evolution']['ours_seconds']:.1f}**"]],
         ),
         "\n## Single-path against multi-path encoding\n",
         f"One training step of the generator for one scenario, {settings['resolution']} x {settings['resolution']} "
@@ -398,6 +466,7 @@ def main() -> None:
         "training step": training_step(space, options.batch, options.rounds, options.architectures),
         "exact cost": exact_cost(1000, 5),
         "generator": generator_times(),
+        "evolution": evolution_times(3),
         "encodings": encodings(space, options.batch, options.rounds),
         "depthwise": weight_gradients(options.batch, 10),
         "depthwise batch": options.batch,

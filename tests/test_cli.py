@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from eas_core import cli, cost, pipeline, records
+from eas_core import claims, cli, cost, pipeline, records, releases
 from eas_core.data import rng
 from eas_core.space import LARGEST, SMALLEST, Architecture, SearchSpace, sample
+from eas_core.stages import lineage
 
 ROOT = Path(__file__).parents[1]
+MAIN = lineage("results")[1:]
 
 
 @pytest.fixture
@@ -179,10 +181,10 @@ def test_a_finished_run_is_reused_whole(eas, smoke_run):
 
 def test_a_changed_setting_rebuilds_only_what_depends_on_it(smoke_run):
     changed = pipeline.make_run("smoke", 0, smoke_run.root, ["specialize.candidates=1"], "cpu", progress=False)
-    same = [stage for stage in pipeline.STAGES if changed.folder(stage) == smoke_run.folder(stage)]
+    same = [stage for stage in MAIN if changed.folder(stage) == smoke_run.folder(stage)]
     assert same == ["teacher", "supernet", "generator"]
     other_seed = pipeline.make_run("smoke", 1, smoke_run.root, device="cpu", progress=False)
-    assert not any(other_seed.folder(stage) == smoke_run.folder(stage) for stage in pipeline.STAGES)
+    assert not any(other_seed.folder(stage) == smoke_run.folder(stage) for stage in MAIN)
 
 
 def test_where_photographs_lie_is_no_setting(smoke_run):
@@ -352,3 +354,23 @@ def test_a_run_stopped_by_its_time_limit_continues(eas, copied):
     assert out.count("\n") == 2  # teacher and supernet were there
     status, out, err = eas("run", "--until", "generator", *changed, *words)
     assert (status, err) == (0, "") and out.count("\n") == 3
+
+
+# ---------------------------------------------------------------- eas claims
+
+
+def test_claims_are_judged_and_their_records_copied(eas, smoke_evidence, tmp_path):
+    status, out, err = eas("claims", "--seeds", "0", "--out", str(tmp_path), runs=True)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[-1] == str(tmp_path / "seed-0.json")
+    judged = claims.judge([smoke_evidence])
+    assert [line.split("  ")[0].strip() for line in lines[:-1]] == [claim.verdict for claim in judged]
+    assert claims.judge(releases.read_evidence(tmp_path)) == judged
+
+
+@pytest.mark.parametrize(
+    "seeds, said", [("0,9", "seed 9: "), ("one", "--seeds: 'one' must be whole numbers"), ("0,0", "not all different")]
+)
+def test_claims_of_seeds_that_are_not_there_are_one_line(eas, smoke_evidence, seeds, said):
+    assert_one_line(eas("claims", "--seeds", seeds, runs=True), said)

@@ -63,7 +63,7 @@ def test_it_orders_architectures_that_it_has_not_seen():
 @pytest.mark.parametrize("tasks, shared", [(1, 0.0), (10, 1.0)])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_papers_learning_rate_does_not_collapse_to_one_prediction(tasks, shared, seed):
-    """Where tasks agree their gradients add up; without a limit on the gradient some of these runs end in NaN."""
+    """Where tasks agree their gradients add up; without a limit on it some runs end with one value for all."""
     codes, accuracy = made_up_pairs(900, tasks, seed, shared)
     settings = profiles.Predictor(epochs=40)
     predictor, curve = fitted(codes[:700], accuracy[:700], seed, settings)

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eas_core import pipeline, profiles, records, releases
+from eas_core import claims, pipeline, profiles, records, releases
 from eas_core.cost import madds
 from eas_core.errors import DataError
 from eas_core.space import Architecture
 from eas_core.specialize import propose
+from eas_core.stages import STAGES
 from eas_core.supernet import Supernet
 
 ROOT = Path(__file__).parents[1]
@@ -57,3 +58,31 @@ def test_publishing_copies_a_finished_run_and_refuses_an_unfinished_one(smoke_ru
     with pytest.raises(DataError):
         releases.publish(unfinished, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+BATCHES = sorted({path.parent for path in (ROOT / "releases").glob("*/seed-*.json")})
+
+
+@pytest.mark.parametrize("folder", BATCHES, ids=lambda path: path.name)
+def test_published_evidence_can_be_judged_and_is_of_a_shipped_profile(folder):
+    published = releases.read_evidence(folder)
+    assert len(published) >= 3 and len(claims.judge(published)) > 5
+    profile = profiles.load(published[0]["profile"])
+    for entry in published:
+        run = pipeline.Run(profile, entry["seed"])
+        for variant in entry["variants"].values():
+            own = run.variant(variant["q"], variant["reading"])
+            for stage, record in variant["records"].items():
+                if stage in STAGES:
+                    assert record["settings"] == own.settings(stage), f"{stage} was made with other settings"
+
+
+def test_evidence_comes_back_by_seed(smoke_evidence, tmp_path):
+    entries = [{**smoke_evidence, "seed": seed} for seed in (10, 2)]
+    releases.publish_evidence(entries, tmp_path)
+    assert [entry["seed"] for entry in releases.read_evidence(tmp_path)] == [2, 10]
+    (tmp_path / "seed-2.json").write_text("{")
+    with pytest.raises(DataError, match="seed-2.json is damaged"):
+        releases.read_evidence(tmp_path)
+    with pytest.raises(DataError, match="holds no seed-"):
+        releases.read_evidence(tmp_path / "nothing")
