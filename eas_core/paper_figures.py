@@ -618,11 +618,11 @@ def predictor_scatter(record: dict) -> Figure:
 
 @styled
 def evolution_progress(best: Sequence[float], budget: float) -> Figure:
-    """The best predicted accuracy (fractions) found so far, generation by generation, of one evolutionary search."""
+    """The best predicted accuracy (fractions) found so far, step by step, of one evolutionary search."""
     figure, axis = subplots(height=2.6)
     look = {**METHOD_STYLE["OFA-V"], "marker": "", "linestyle": "-"}
     axis.plot(range(len(best)), 100 * np.asarray(best), **look)
-    axis.set(xlabel="generation", ylabel="best predicted\ntask accuracy (%)")
+    axis.set(xlabel="step (a generation, or one of local search)", ylabel="best predicted\ntask accuracy (%)")
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     _title(axis, f"search for the mean over tasks, at most {budget:g} M")
     return figure
