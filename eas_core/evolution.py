@@ -54,11 +54,11 @@ def evolve(
 
     ``objective(index (k, 45), scenario (k,)) -> (k,)`` is maximised (:func:`eas_core.predictor.search_objective`), with
     at most population x (generations + 1) evaluations a scenario, as many as once-for-all takes. Nothing above a budget
-    is returned, nor, with a ``tolerance``, below (1 - tolerance) of it. Also returns the best value after each step,
-    a list a scenario. Raises :class:`SpaceError` for a budget that no architecture keeps.
+    is returned, nor, with a ``tolerance``, below (1 - tolerance) of it. Also returns the best value at the start and
+    after each step, a list a scenario. Raises :class:`SpaceError` for a budget that no architecture keeps.
     """
     search = _Search(objective, space, budgets, settings, generator, tolerance)
-    history = []
+    history = [search.best_value.clone()]
     while search.step():
         history.append(search.best_value.clone())
     architectures = from_index(search.best)
@@ -94,18 +94,20 @@ class _Search:
 
     def step(self) -> bool:
         """One generation, or one step of local search, of every scenario with evaluations left; False if none has."""
-        left = self.used + max(self.size, 2 * PAIRS + TOGETHER) <= self.limit
-        over = left & self.local & ((self.stale >= DEPTH) | (self.expanded | self.values.isinf()).all(1))
+        room = self.limit - self.used
+        local = self.local & (room >= 2 * PAIRS + TOGETHER)
+        over = local & ((self.stale >= DEPTH) | (self.expanded | self.values.isinf()).all(1)) & (room >= 2 * self.size)
         self.start(over.nonzero().flatten())
-        turns = left & ~self.local & (self.stale >= PATIENCE)
-        self.local |= turns
+        turns = ~self.local & (self.stale >= PATIENCE) & (room >= 2 * PAIRS + TOGETHER)
         self.stale[turns] = 0
-        evolving, local = (left & ~self.local).nonzero().flatten(), (left & self.local).nonzero().flatten()
+        self.local = local & ~over | turns  # where no room is left for local search, generations go on
+        evolving = (~self.local & (self.limit - self.used >= self.size)).nonzero().flatten()
+        looking = self.local.nonzero().flatten()
         if len(evolving):
             self.next_generation(evolving)
-        if len(local):
-            self.expand(local)
-        return bool(left.any())
+        if len(looking):
+            self.expand(looking)
+        return bool(len(evolving) or len(looking))
 
     def keeps(self, index: Tensor, scenario: Tensor) -> Tensor:
         cost = cost_of_index(self.table, index)

@@ -184,3 +184,19 @@ def test_never_behind_once_for_alls_search_at_equal_evaluations(seed):
         assert accuracy.asked == 100 * 501, "evaluations are not equal"
         assert best.predicted >= float(value) - 1e-6, f"at {budget} M"
         assert best.madds <= budget and cost <= budget
+
+
+@pytest.mark.parametrize("population, generations", [(4, 1), (4, 10), (20, 10), (300, 1)])
+def test_small_searches_end_within_their_evaluations(population, generations):
+    asked = []
+    inner = search_objective(random_predictor(), [0])
+
+    def counted(index, scenario):
+        asked.append(len(index))
+        return inner(index, scenario)
+
+    settings_ = profiles.Evolution(population=population, generations=generations)
+    (best,), (history,) = evolve(counted, SMALL, [1.5], settings_, rng(0))
+    limit = population * (generations + 1)
+    assert limit - max(population, 120) < sum(asked) <= limit
+    assert best.predicted == history[-1] >= history[0]
