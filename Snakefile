@@ -99,7 +99,7 @@ for kind in KINDS:
             seed=lambda wildcards: wildcards.seed,
             job=lambda wildcards: JOBS[wildcards.job].name,
             stage_keys=lambda wildcards: evidence.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
-        threads: THREADS
+        threads: 2 * THREADS if kind == "teacher" else THREADS # nothing else can run before there is a teacher
         resources: gpu=GPU
         priority: 1000 - 10 * KINDS.index(kind)
         shell: EXECUTE + "-p job {params.job:q}"
@@ -115,7 +115,7 @@ for number, name in enumerate(NOTEBOOKS):
             needed(name),
             notebook=f"notebooks/{name}.ipynb",
             library=LIBRARY,
-            releases=RELEASES if name in ("12_claims", "13_photographs") else [],
+            releases=RELEASES if name in ("11_ablations", "12_claims", "13_photographs") else [],
             script="book/execute.py",
         output: f"book/executed/{name}.ipynb",
         params:
