@@ -24,11 +24,11 @@ import torch
 import torch.nn.functional as F
 from ofa.imagenet_classification.elastic_nn.modules.dynamic_op import DynamicSeparableConv2d
 from ofa.imagenet_classification.elastic_nn.networks import OFAMobileNetV3
-from ofa.nas.accuracy_predictor import MobileNetArchEncoder
 from ofa.nas.search_algorithm import EvolutionFinder
 from ofa.utils import profile as ofa_profile
 from torch import Tensor
 
+from benchmarks.ofa_search import OfaAccuracy, OfaCost
 from eas_core import cost, depthwise, elastic, pipeline, profiles, records
 from eas_core.data import rng
 from eas_core.evolution import evolve
@@ -36,7 +36,7 @@ from eas_core.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
 from eas_core.memory import PeakMemory
 from eas_core.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
 from eas_core.predictor import AccuracyPredictor, search_objective
-from eas_core.space import Architecture, SearchSpace, one_hot_of_index, sample
+from eas_core.space import Architecture, SearchSpace, sample
 from eas_core.specialize import propose
 from eas_core.supernet import Supernet, initialise
 from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss
@@ -318,36 +318,6 @@ def encodings(space: SearchSpace, batch: int, rounds: int) -> dict:
 
 
 # ---------------------------------------------------------------- 6: evolutionary search
-
-
-class OfaCost:
-    """Our exact cost for ofa's search, which asks for one architecture at a time: a sum over a table in plain Python."""
-
-    def __init__(self, space: SearchSpace):
-        table = cost.cost_tables(space)[0]
-        self.fixed, self.blocks = table.fixed, table.blocks.tolist()
-
-    def get_efficiency(self, found: dict) -> float:
-        total = self.fixed
-        for unit, depth in enumerate(found["d"]):
-            for b in range(4 * unit, 4 * unit + depth):
-                total += self.blocks[b][(found["ks"][b] - 3) // 2][(3, 4, 6).index(found["e"][b])]
-        return total / cost.MILLION
-
-
-class OfaAccuracy:
-    """The same predictor for ofa's search."""
-
-    def __init__(self, predictor: AccuracyPredictor):
-        self.arch_encoder, self.predictor = MobileNetArchEncoder(), predictor
-
-    @torch.no_grad()
-    def predict_acc(self, found: list[dict]) -> Tensor:
-        rows = [
-            [(k - 3) // 2 for k in f["ks"]] + [(3, 4, 6).index(e) for e in f["e"]] + [d - 2 for d in f["d"]]
-            for f in found
-        ]
-        return self.predictor(one_hot_of_index(torch.tensor(rows))).mean(1)
 
 
 def evolution_times(ofa_scenarios: int) -> dict:

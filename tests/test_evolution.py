@@ -129,56 +129,31 @@ def test_a_window_without_architectures_is_one_clear_line():
 # ---------------------------------------------------------------- against once-for-all's own
 
 
-class Efficiency:
-    """Our cost, as once-for-all's search asks for it; plain Python, since it asks for one architecture at a time."""
-
-    def __init__(self, space: SearchSpace):
-        table = cost_tables(space)[0]
-        self.fixed, self.blocks = table.fixed, table.blocks.tolist()
-
-    def get_efficiency(self, found: dict) -> float:
-        total = self.fixed
-        for unit, depth in enumerate(found["d"]):
-            for b in range(4 * unit, 4 * unit + depth):
-                total += self.blocks[b][(found["ks"][b] - 3) // 2][(3, 4, 6).index(found["e"][b])]
-        return total / MILLION
-
-
-class Accuracy:
-    def __init__(self, encoder, predictor: AccuracyPredictor):
-        self.arch_encoder, self.predictor, self.asked = encoder, predictor, 0
-
-    @torch.no_grad()
-    def predict_acc(self, found: list[dict]):
-        self.asked += len(found)
-        index = [
-            [(k - 3) // 2 for k in f["ks"]] + [(3, 4, 6).index(e) for e in f["e"]] + [d - 2 for d in f["d"]]
-            for f in found
-        ]
-        return self.predictor(one_hot_of_index(torch.tensor(index))).mean(1)
-
-
 def test_the_adapter_counts_as_we_do():
+    pytest.importorskip("ofa")
+    from benchmarks.ofa_search import OfaCost
+
     index = torch.randint(3, (20, 45), generator=rng(0, "adapter"))
     for architecture, cost in zip(from_index(index), cost_of_index(cost_tables(FULL)[0], index).tolist(), strict=True):
         theirs = {"ks": architecture.kernel, "e": architecture.expand, "d": architecture.depth}
-        assert Efficiency(FULL).get_efficiency(theirs) == pytest.approx(cost / MILLION)
+        assert OfaCost(FULL).get_efficiency(theirs) == pytest.approx(cost / MILLION)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_never_behind_once_for_alls_search_at_equal_evaluations(seed):
     """At its own settings, population 100 and 500 generations, with the same predictor and the same cost."""
     pytest.importorskip("ofa")
-    from ofa.nas.accuracy_predictor import MobileNetArchEncoder
     from ofa.nas.search_algorithm import EvolutionFinder
+
+    from benchmarks.ofa_search import OfaAccuracy, OfaCost
 
     predictor, budgets = fitted_predictor(seed), [200.0, 320.0]
     ours, _ = evolve(search_objective(predictor, [None] * 2), FULL, budgets, profiles.Evolution(), rng(seed, "ours"))
     for best, budget in zip(ours, budgets, strict=True):
         random.seed(seed)
         np.random.seed(seed)
-        accuracy = Accuracy(MobileNetArchEncoder(), predictor)
-        finder = EvolutionFinder(Efficiency(FULL), accuracy, population_size=100, max_time_budget=500)
+        accuracy = OfaAccuracy(predictor)
+        finder = EvolutionFinder(OfaCost(FULL), accuracy, population_size=100, max_time_budget=500)
         with contextlib.redirect_stdout(io.StringIO()):
             _, (value, _, cost) = finder.run_evolution_search(budget)
         assert accuracy.asked == 100 * 501, "evaluations are not equal"
