@@ -1,0 +1,41 @@
+"""Widgets that compute in the page: the explorer of task and budget, and small pieces for single ideas.
+
+Each is one anywidget whose ES module holds its own controls and computes everything itself. So it works in three places:
+in a live notebook, where its traits and Python's stay the same; in a published page without Python, mounted from the
+state saved there (``book/_static/widgets.js``); and, as the figure that :func:`show` puts beside it, where no script runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from pathlib import Path
+
+from IPython.display import HTML, display
+from matplotlib.figure import Figure
+
+FOLDER = Path(__file__).parent
+
+
+def module(name: str) -> str:
+    """The ES module of a widget: the shared helpers and its own file, in one text without imports."""
+    return (FOLDER / "dom.js").read_text() + "\n" + (FOLDER / f"{name}.js").read_text()
+
+
+def style() -> str:
+    """The style sheet of all widgets."""
+    return (FOLDER / "widgets.css").read_text()
+
+
+def show(widget, figure: Figure, description: str) -> None:
+    """Display a widget, and the figure that stands in for it in print and where no script runs.
+
+    ``description`` is the figure's alternative text: what a reader who cannot see it should know.
+    """
+    display(widget)
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    source = base64.b64encode(image.getvalue()).decode()
+    text = html.escape(description, quote=True)
+    display(HTML(f'<div class="eas-fallback"><img alt="{text}" src="data:image/png;base64,{source}"></div>'))
