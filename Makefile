@@ -69,7 +69,7 @@ bench: .venv/bench.stamp
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf _build book/executed .snakemake
+	rm -rf _build book/executed book/index.ipynb book/unfinished .snakemake
 
 distclean: clean
 	rm -rf runs .venv *.egg-info

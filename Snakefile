@@ -48,16 +48,19 @@ NOTEBOOKS = {
     "12_claims": KINDS,
     "13_photographs": [],
     "01_quickstart": ["results"],
+    "index": KINDS, # the cover
 }
 ALL_SEEDS = ("10_baselines", "11_ablations", "12_claims")  # the others show SEED only
 LIBRARY = sorted(
     str(path)
-    for folder, pattern in (("eas_core", "**/*.py"), ("eas_core", "**/*.js"), ("data_prep", "**/*.py"))
+    for folder, pattern in (("eas_core", "**/*.py"), ("eas_core", "widgets/*.[jc]s*"), ("data_prep", "**/*.py"))
     for path in Path(folder).glob(pattern)
 )
 RELEASES = sorted(str(path) for path in Path("releases").rglob("*") if path.is_file())
-EXECUTED = [f"book/executed/{name}.ipynb" for name in NOTEBOOKS]
-PAGES = sorted(str(path) for path in Path("book").rglob("*") if path.is_file() and not {"executed", "__pycache__"} & set(path.parts))
+EXECUTED = {name: "book/index.ipynb" if name == "index" else f"book/executed/{name}.ipynb" for name in NOTEBOOKS}
+CHAPTERS = [path for name, path in EXECUTED.items() if name != "index"]
+MADE = {"executed", "unfinished", "index.ipynb", "__pycache__"}
+PAGES = sorted(str(path) for path in Path("book").rglob("*") if path.is_file() and not MADE & set(path.parts))
 EXECUTE = (
     "python {input.script} {input.notebook} {output} --profile {PROFILE:q} --seed {params.seed} --runs {RUNS:q} --set={SET:q} "
 )
@@ -117,7 +120,7 @@ for number, name in enumerate(NOTEBOOKS):
             library=LIBRARY,
             releases=RELEASES if name in ("11_ablations", "12_claims", "13_photographs") else [],
             script="book/execute.py",
-        output: f"book/executed/{name}.ipynb",
+        output: EXECUTED[name],
         params:
             seed=SEED,
             more=f"-p seeds '{SEEDS}'" if name in ALL_SEEDS else "",
@@ -129,13 +132,19 @@ for number, name in enumerate(NOTEBOOKS):
 
 
 rule run_times:
-    input: EXECUTED, script="book/run_times.py",
+    input: CHAPTERS, script="book/run_times.py",
     output: "book/executed/run_times.md"
-    shell: "python {input.script} {EXECUTED} > {output}"
+    shell: "python {input.script} {CHAPTERS} > {output}"
+
+
+rule gallery:
+    input: CHAPTERS, script="book/gallery.py",
+    output: "book/executed/gallery.md", directory("book/executed/gallery")
+    shell: "python {input.script} {CHAPTERS} > {output[0]}"
 
 
 rule html:
-    input: EXECUTED, PAGES, "_config.yml", "book/executed/run_times.md"
+    input: EXECUTED.values(), PAGES, LIBRARY, "_config.yml", "book/executed/run_times.md", "book/executed/gallery.md"
     output: touch("_build/html.done")
     threads: workflow.cores
     shell: "python book/build.py"

@@ -253,7 +253,7 @@ class CurveDrawing {
     this.box = html("div", { class: "eas-figure" }, html("h4", {}, "Measured accuracy against cost"), this.svg, this.legend, this.note);
   }
   layout(width) {
-    Object.assign(this, { width, height: 210, left: 40, bottom: 36, top: 10 });
+    Object.assign(this, { width, height: 176, left: 40, bottom: 34, top: 6 });
     set(this.svg, { width, height: this.height });
     this.drawn = null;
   }
@@ -299,7 +299,7 @@ class CurveDrawing {
     this.legend.replaceChildren(...all.map(([name, style]) => html("span", { class: `eas-key ${style}` }, name)), html("span", { class: "eas-key eas-budget" }, "budget"));
     const n = this.facts.images;
     this.note.textContent = points.length
-      ? `Measured in this run on ${n.toLocaleString("en")} test images a point; bars: 95 % interval. EAS networks were chosen among samples by validation images.`
+      ? `Measured on ${n.toLocaleString("en")} test images a point; bars: 95 % interval.`
       : "This run has no test records yet.";
     return { marker, x };
   }
