@@ -31,9 +31,11 @@ def style() -> str:
 def show(widget, figure: Figure, description: str) -> None:
     """Display a widget, and the figure that stands in for it in print and where no script runs.
 
-    ``description`` is the figure's alternative text: what a reader who cannot see it should know.
+    Without a widget (None, because anywidget is not installed) only the figure is shown. ``description`` is the
+    figure's alternative text: what a reader who cannot see it should know.
     """
-    display(widget)
+    if widget is not None:
+        display(widget)
     image = io.BytesIO()
     figure.savefig(image, format="png")
     source = base64.b64encode(image.getvalue()).decode()

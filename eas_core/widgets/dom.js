@@ -54,6 +54,19 @@ function slider(text, { min, max, step, value, format }, changed) {
   return { box, input, set: (number) => { input.value = number; show(number); } };
 }
 
+/** A labelled menu of entries [value, text]; `changed` gets the value, a string. */
+function menu(text, entries, value, changed) {
+  const select = html("select", {}, ...entries.map(([key, name]) => html("option", { value: key }, name)));
+  select.value = value;
+  select.addEventListener("change", () => changed(select.value));
+  return labelled(text, select);
+}
+
+/** Small text in a drawing; `anchor` is start, middle or end. */
+function caption(x, y, text, anchor, attributes = {}) {
+  return svg("text", { x, y, "text-anchor": anchor, class: "eas-tick", ...attributes }, text);
+}
+
 function button(text, pressed, title = null) {
   return html("button", { type: "button", title, onclick: pressed }, text);
 }
