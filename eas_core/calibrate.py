@@ -20,8 +20,8 @@ from eas_core.supernet import Supernet
 def calibrate(network: Network, split: Split, images: int, batch_size: int, seed: int) -> Network:
     """Set the running statistics of an extracted network to their mean over ``images`` random training images.
 
-    The same images are used for every network of a ``seed``. Returns the network in eval mode. A :class:`Supernet`
-    is refused: its statistics are shared.
+    The same images are used for every network of a ``seed``. Returns the network in eval mode. A
+    :class:`~eas_core.supernet.Supernet` is refused: its statistics are shared.
     """
     if isinstance(network, Supernet):
         raise SpaceError("calibrate: got the supernet; calibrate an extracted copy, supernet.extract(architecture)")

@@ -42,7 +42,7 @@ class Claim:
     ``key`` stands for it in code, ``label`` names it in a few words, ``statement`` in a sentence; ``where`` it stands
     in the paper. ``paper`` and ``ours`` are the numbers of both sides as short text, ours with its interval and, after
     a semicolon, what it was measured on; ``detail`` tells more. ``rule`` says how ``verdict``, one of
-    :data:`VERDICTS`, is computed. Claims about a difference of accuracies have an ``estimate`` in points, its
+    ``VERDICTS``, is computed. Claims about a difference of accuracies have an ``estimate`` in points, its
     ``margin`` (points, see :func:`verdict`), and ``paper_points`` where the paper gives that difference as a number.
     """
 

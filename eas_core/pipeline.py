@@ -360,7 +360,7 @@ def evolved(run: Run) -> dict:
 
 
 def make(run: Run, stage: str, base: Run | None = None) -> dict:
-    """The record of any stage of :data:`eas_core.run.STAGES`, made first if it is not there.
+    """The record of any stage of ``eas_core.stages.STAGES``, made first if it is not there.
 
     ``tested-same`` tests the architectures of ``base`` (:func:`tested_as`).
     """

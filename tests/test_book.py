@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import http.server
-import importlib
+import io
+import pkgutil
+import pydoc
 import re
+import runpy
 import shutil
 import threading
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import nbformat
 import pytest
 import yaml
+
+import eas_core
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
@@ -27,20 +35,62 @@ FLAGS = [
 
 def toc_pages() -> list[str]:
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
-    return [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"], *(page["file"] for chapter in chapters for page in (chapter, *chapter.get("sections", [])))]
 
 
 def chromium() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-@pytest.mark.parametrize("page", ["paper_map.md", "departures.md"])
+def names_in(text: str) -> list[str]:
+    """The library's names that Markdown gives as code, or in roles such as {py:func}`tasks.apply_mask <eas_core...>`."""
+    return re.findall(r"`(?:[^`<]*<)?(eas_core(?:\.\w+)+)>?`", text)
+
+
+@pytest.mark.parametrize("page", ["paper_map.md", "departures.md", "glossary.md", "gpu.md"])
 def test_functions_that_the_prose_names_exist(page):
-    names = set(re.findall(r"`(eas_core(?:\.\w+)+)`", (ROOT / "book" / page).read_text()))
-    assert names or page != "paper_map.md"
-    for name in names:
-        module, attribute = name.rsplit(".", 1)
-        assert hasattr(importlib.import_module(module), attribute), f"{page} names {name}"
+    for name in names_in((ROOT / "book" / page).read_text()):
+        assert pydoc.locate(name) is not None, f"{page} names {name}"
+
+
+def test_the_paper_map_names_the_library_for_every_equation_table_and_figure():
+    rows = [line for line in (ROOT / "book" / "paper_map.md").read_text().splitlines() if line.startswith("| [")]
+    assert len(rows) >= 18  # ten equations, the algorithm, and tables and figures, some of them two a row
+    for row in rows:
+        assert names_in(row), row
+
+
+def test_the_api_reference_has_every_module_once():
+    pages = [path.read_text() for path in sorted((ROOT / "book" / "api").glob("*.md"))]
+    described = [name for page in pages for name in re.findall(r"automodule:: (eas_core[\w.]*)", page)]
+    modules = {module.name for module in pkgutil.walk_packages(eas_core.__path__, "eas_core.")}
+    assert sorted(described) == sorted(modules)
+
+
+def test_the_gallery_shows_every_figure_but_those_of_solutions(tmp_path):
+    pytest.importorskip("myst_parser")
+    gallery = runpy.run_path(str(ROOT / "book" / "gallery.py"))
+    pixel = io.BytesIO()
+    plt.imsave(pixel, [[0.0]], format="png")
+    data = {"image/png": base64.b64encode(pixel.getvalue()).decode()}
+    picture = nbformat.v4.new_output("display_data", data)
+    text, code = nbformat.v4.new_markdown_cell, functools.partial(nbformat.v4.new_code_cell, outputs=[picture])
+    cells = [
+        text("# Chapter"),
+        text("## A $q$ of `it`"),
+        code(),
+        text("## Exercises"),
+        text("```{solution-start} ex\n```"),
+    ]
+    cells += [code(), text("so\n\n```{solution-end}\n```"), text("### After"), code()]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "01_a.ipynb")
+    page = gallery["page"]([tmp_path / "01_a.ipynb"])
+    assert re.findall(r"\[(.*)\]\((.*)\)", page) == [
+        ("A $q$ of `it`", "01_a.ipynb#a--of-it"),
+        ("After", "01_a.ipynb#after"),
+    ]
+    assert sorted(path.name for path in (tmp_path / "gallery").iterdir()) == ["01_a-1.png", "01_a-2.png"]
 
 
 @pytest.mark.parametrize("page", ["departures.md"])
