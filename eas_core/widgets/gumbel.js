@@ -79,8 +79,8 @@ function render({ model, el }) {
     drawing.setAttribute("aria-label", `Density of the relaxed gate h for p = ${decimals(state.p)} and temperature ${decimals(state.tau)}; ` +
       `the shaded area right of 0.5 is ${decimals(state.p)}`);
     summary.replaceChildren(
-      html("p", {}, "Above ½: exactly ", html("strong", {}, `${(100 * state.p).toFixed(0)} %`), " at every temperature, ",
-        html("strong", {}, `${(100 * found.share).toFixed(1)} %`), ` of these ${data.draws} draws.`),
+      html("p", {}, "Above ½: exactly ", html("strong", {}, `${(100 * state.p).toFixed(0)}\u00a0%`), " at every temperature, ",
+        html("strong", {}, `${(100 * found.share).toFixed(1)}\u00a0%`), ` of these ${data.draws} draws.`),
       html("p", {}, "Straight-through gradient h(1−h)/τ of these draws: mean ", html("strong", {}, found.mean.toFixed(3)),
         ", standard deviation ", html("strong", {}, found.deviation.toFixed(3)), `. The true slope of the probability is p(1−p) = ${(state.p * (1 - state.p)).toFixed(3)}.`));
   }

@@ -54,9 +54,9 @@ function render({ model, el }) {
       cell.style.fillOpacity = (Math.abs(weight) / highest).toFixed(3);
       cell.firstChild.textContent = `row ${row + 1}, column ${column + 1}: ${weight.toFixed(4)}${used ? "" : " (not used)"}`;
     }));
-    const margin = (SIZE - size) / 2, count = size * size, kept = `${(100 * share(weights, size)).toFixed(1)} %`;
+    const margin = (SIZE - size) / 2, count = size * size, kept = `${(100 * share(weights, size)).toFixed(1)}\u00a0%`;
     set(outline, { x: 2 + margin * step, y: 2 + margin * step, width: size * step, height: size * step });
-    const part = `${((100 * count) / SIZE ** 2).toFixed(0)} %`;
+    const part = `${((100 * count) / SIZE ** 2).toFixed(0)}\u00a0%`;
     summary.replaceChildren(
       html("p", {}, `The ${size}×${size} kernel uses `, html("strong", {}, `${count} of ${SIZE * SIZE} weights`), ` (${part}) and ${count} multiply-adds for each output position of this channel.`),
       html("p", {}, "Inside the crop: ", html("strong", {}, kept), " of the absolute weight."));

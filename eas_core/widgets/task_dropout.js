@@ -24,7 +24,7 @@ function render({ model, el }) {
   const state = { q: data.q, reading: data.reading, seed: data.seed, scale: 1, row: 0 };
   const own = data.labels.map((label) => data.tasks.findIndex((task) => task.classes.includes(label)));
   const className = (row) => readable(data.class_names[data.labels[row]]);
-  const percent = (v) => `${(100 * v).toFixed(1)} %`;
+  const percent = (v) => `${(100 * v).toFixed(1)}\u00a0%`;
 
   const q = slider("Drop rate q", { min: 0, max: 1, step: 0.05, value: state.q, format: (v) => v.toFixed(2) }, (v) => change("q", v));
   const reading = menu("Reading", [["exclude", "exclude"], ["zero", "zero"]], state.reading, (v) => change("reading", v));
