@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import base64
 import functools
-import http.server
 import io
 import pkgutil
 import pydoc
 import re
 import runpy
-import shutil
-import threading
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import yaml
+from browser import HTML, ROOT, built_book, launched, served, watched
 
 import eas_core
-
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-FLAGS = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def toc_pages() -> list[str]:
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text())
     chapters = [chapter for part in toc["parts"] for chapter in part["chapters"]]
     return [toc["root"], *(page["file"] for chapter in chapters for page in (chapter, *chapter.get("sections", [])))]
-
-
-def chromium() -> str | None:
-    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def names_in(text: str) -> list[str]:
@@ -108,38 +90,20 @@ def test_settings_that_the_prose_names_exist(page):
 @pytest.fixture(scope="module")
 def origin():
     """The built book served from this machine."""
-    if not (HTML / "index.html").exists():
-        pytest.skip("no built book in _build/html: make book PROFILE=smoke makes one")
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HTML)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with served(built_book()) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser(origin):
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if chromium() is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium(), args=FLAGS, chromium_sandbox=False)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("name", toc_pages())
 def test_page_opens_without_errors(name, origin, browser):
     page = browser.new_page()
-    errors, requests = [], []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("response", lambda response: response.status >= 400 and errors.append(f"{response.status} {response.url}"))
+    errors, foreign = watched(page, origin)
     page.goto(f"{origin}/{name}.html", wait_until="load")
     if page.locator("script[src*='mathjax/']").count():
         page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise", timeout=30_000)
@@ -149,7 +113,10 @@ def test_page_opens_without_errors(name, origin, browser):
     page.wait_for_timeout(200)  # what scripts ask for late
     assert page.title().strip() and page.locator("article h1").first.inner_text().strip()
     assert not errors
-    assert [url for url in requests if not url.startswith((origin, "data:", "blob:"))] == [], "asked another origin"
+    assert not foreign, "asked another origin"
+    if page.locator("script[type='application/vnd.jupyter.widget-view+json']").count():
+        page.wait_for_selector(".eas-widget svg")
+        assert page.evaluate("document.documentElement.dataset.widgets") == "mounted"
     if re.match(r"executed/\d\d_", name):
         assert page.locator(".cell_output").count() > 0, "no output of a run"
         assert page.locator(".tag_parameters:visible, .tag_injected-parameters:visible").count() == 0

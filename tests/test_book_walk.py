@@ -5,15 +5,14 @@ from __future__ import annotations
 import posixpath
 import re
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from browser import HTML
 
 bs4 = pytest.importorskip("bs4")
 
-HTML = Path(__file__).resolve().parent.parent / "_build" / "html"
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 ITEMS = {
     **{f"eq-{letter}": f"Eq. ({letter.upper()})" for letter in "abcdefghij"},

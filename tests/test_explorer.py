@@ -16,6 +16,8 @@ import torch
 
 pytest.importorskip("anywidget")
 
+from browser import built_book, launched, served, watched, widget_page
+
 from eas_core.cost import budget_range, madds
 from eas_core.data import rng
 from eas_core.errors import EASError
@@ -24,7 +26,6 @@ from eas_core.pipeline import make_run
 from eas_core.space import SMALLEST, Architecture
 from eas_core.widgets import explorer as module
 from eas_core.widgets import scenario
-from browser import built_book, launched, served, watched, widget_page
 
 STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.DOTALL)
 
@@ -214,7 +215,11 @@ def test_another_task_gives_its_own_answer(page, place):
         page.get_by_label("Task").select_option(label=name)
         assert summary(page).startswith(f"{name}:")
         assert names.count(name) == 1 and name in page.locator(".eas-explorer svg").first.get_attribute("aria-label")
-        seen.add(page.locator(".eas-explorer .eas-gate").evaluate_all("cells => cells.map((c) => c.style.fillOpacity).join()"))
+        seen.add(
+            page.locator(".eas-explorer .eas-gate").evaluate_all(
+                "cells => cells.map((c) => c.style.fillOpacity).join()"
+            )
+        )
     assert len(seen) == len(names), "two tasks have the same gate probabilities"
 
 

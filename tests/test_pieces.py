@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from browser import launched, watched, widget_page
 from helpers import TASKS
-from test_book import FLAGS, chromium
 
 from eas_core.elastic import centre_crop
 from eas_core.errors import EASError
@@ -19,7 +18,6 @@ from eas_core.tasks import apply_mask
 from eas_core.widgets import pieces, scenario
 
 pytest.importorskip("anywidget")
-HOST = Path(__file__).resolve().parent.parent / "book" / "_static" / "widgets.js"
 DRAW = torch.Generator().manual_seed(0)
 LABELS = torch.tensor([0, 3, 5, 1])
 LOGITS = (3 * torch.randn(4, TASKS.num_classes, generator=DRAW)).round(decimals=4)
@@ -31,58 +29,33 @@ MAKE = {
 }
 
 
-def write_page(path: Path, widget) -> None:
-    """A page as the book's: the state of one widget, the place for it, and the script that mounts it."""
-    embed = pytest.importorskip("ipywidgets.embed")
-    data = embed.embed_data(views=[widget], drop_defaults=False)
-    kind = "application/vnd.jupyter.widget"
-    path.write_text(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>a piece</title><link rel="icon" href="data:,">'
-        f'</head><body><script type="{kind}-state+json">{_escaped(data["manager_state"])}</script>'
-        f'<script type="{kind}-view+json">{_escaped(data["view_specs"][0])}</script>'
-        f"<script>{HOST.read_text()}</script></body></html>"
-    )
-
-
-def _escaped(value: dict) -> str:
-    return json.dumps(value).replace("</", "<\\/")
-
-
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if chromium() is None:
-        pytest.skip("no Chromium on this machine")
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium(), args=FLAGS, chromium_sandbox=False)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def opened(browser, tmp_path):
     """Opens a piece by name over file://, and checks at the end that nothing failed and nothing else was asked for."""
-    errors, requests, pages = [], [], []
+    opened, noted = [], []
 
     def open_piece(name: str, width: int = 800):
         widget = MAKE[name]()
-        write_page(tmp_path / "page.html", widget)
+        path = widget_page(tmp_path, widget)
         page = browser.new_page(viewport={"width": width, "height": 900})
-        pages.append(page)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda message: message.type in ("error", "warning") and errors.append(message.text))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto((tmp_path / "page.html").as_uri())
+        opened.append(page)
+        noted.append(watched(page, tmp_path.as_uri()))
+        page.goto(path.as_uri())
         page.wait_for_function("document.documentElement.dataset.widgets === 'mounted'")
         page.wait_for_selector(".eas-drawing[aria-label]")
         return page, widget
 
     yield open_piece
-    for page in pages:
+    for page, (errors, foreign) in zip(opened, noted, strict=True):
         page.close()
-    assert not errors
-    own = (tmp_path / "page.html").as_uri()
-    assert [url for url in requests if url != own and not url.startswith(("data:", "blob:"))] == []
+        assert not errors
+        assert not foreign, "asked another origin"
 
 
 def call(page, widget, expression: str, **names):

@@ -61,7 +61,9 @@ class _Scenario(traitlets.HasTraits):
         if not 0 <= task < len(names):
             raise EASError(f"task: {task} is not a task's number, 0 to {len(names) - 1}")
         if not low <= budget <= high:
-            raise EASError(f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range")
+            raise EASError(
+                f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range"
+            )
 
     def _compute(self) -> tuple[Architecture, bool]:
         settings, space = self._run.profile.specialize, self._run.profile.search_space()
