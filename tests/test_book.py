@@ -117,6 +117,9 @@ def test_page_opens_without_errors(name, origin, browser):
     if page.locator("script[type='application/vnd.jupyter.widget-view+json']").count():
         page.wait_for_selector(".eas-widget svg")
         assert page.evaluate("document.documentElement.dataset.widgets") == "mounted"
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.wait_for_timeout(100)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380, "wider than a phone"
     if re.match(r"executed/\d\d_", name):
         assert page.locator(".cell_output").count() > 0, "no output of a run"
         assert page.locator(".tag_parameters:visible, .tag_injected-parameters:visible").count() == 0
