@@ -299,7 +299,7 @@ class CurveDrawing {
     this.legend.replaceChildren(...all.map(([name, style]) => html("span", { class: `eas-key ${style}` }, name)), html("span", { class: "eas-key eas-budget" }, "budget"));
     const n = this.facts.images;
     this.note.textContent = points.length
-      ? `Measured on ${n.toLocaleString("en")} test images a point; bars: 95 % interval.`
+      ? `Measured on ${n.toLocaleString("en")} test images a point; bars: 95 % interval.`
       : "This run has no test records yet.";
     return { marker, x };
   }
