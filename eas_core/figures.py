@@ -336,7 +336,8 @@ def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int
     draw = torch.Generator().manual_seed(seed)
     cost = np.array(madds(space, [sample(draw) for _ in range(count)])) / MILLION
     right.hist(cost, bins=40, color=RANDOM, alpha=0.8)
-    right.set(xlabel=MADDS_LABEL, ylabel="architectures", xlim=budget_range(space))
+    low, high = budget_range(space)
+    right.set(xlabel=MADDS_LABEL, ylabel="architectures", xlim=(low - 0.04 * (high - low), high))
     right.set_title(f"n = {count:,} drawn uniformly", color=REFERENCE, fontsize=8.5)
     for budget in budgets:
         right.axvline(budget, color=EAS, linewidth=1, linestyle="--")
@@ -663,8 +664,8 @@ def gradient_share(shares: dict[str, Sequence[float]], rates: Sequence[float]) -
     ``shares`` holds a list for each reading, fractions, one for each of ``rates``.
     """
     figure, axis = subplots(height=2.8)
-    for (name, values), marker in zip(shares.items(), "osv^", strict=False):
-        axis.plot(rates, 100 * np.asarray(values), marker=marker, label=name)
+    for (name, values), marker, line in zip(shares.items(), "osv^", ("-", "--", ":", "-."), strict=False):
+        axis.plot(rates, 100 * np.asarray(values), marker=marker, linestyle=line, label=name)
     axis.set(xlabel="drop rate q", ylabel="gradient on the logits\nof other tasks (% of all)", ylim=(0, None))
     axis.legend()
     return figure
