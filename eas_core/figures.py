@@ -594,12 +594,13 @@ def spread(record: dict) -> Figure:
 
 
 @styled
-def cosine_similarity(similarities) -> Figure:
-    """Figure VI: similarity of the tasks' architectures against cost.
+def cosine_similarity(similarities, references=None) -> Figure:
+    """Figure VI: similarity of the tasks' architectures against cost, and beside it what chance gives.
 
-    ``similarities`` comes from :func:`eas_core.tables.architecture_similarity`.
+    ``similarities`` comes from :func:`eas_core.tables.architecture_similarity`, ``references`` from
+    :func:`eas_core.tables.similarity_references`.
     """
-    figure, axis = subplots(height=3.0)
+    figure, axis = subplots(height=3.0 if references is None else 3.6)
     cost, mean = similarities["average MAdds (M)"], similarities["mean similarity"]
     axis.fill_between(
         cost,
@@ -610,10 +611,14 @@ def cosine_similarity(similarities) -> Figure:
         linewidth=0,
         label="least and most similar pair of tasks",
     )
-    axis.plot(cost, mean, marker="o", color=EAS, label="mean over pairs of tasks")
+    axis.plot(cost, mean, marker="o", color=EAS, label="networks of two tasks (mean)")
+    if references is not None:
+        styles = {"draws of one task": ("s", REFERENCE, "-."), "draws of two tasks": ("^", REFERENCE, ":")}
+        for name, (marker, color, line) in {**styles, "random pairs": ("x", RANDOM, "--")}.items():
+            axis.plot(cost, references[name], marker=marker, color=color, linestyle=line, label=name)
     axis.set(xlabel=f"average {MADDS_LABEL}", ylabel="cosine similarity")
     axis.set_title(f"{int(similarities['pairs'].iloc[0])} pairs of tasks a level", color=REFERENCE, fontsize=8.5)
-    figure.legend(loc="outside upper center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=2 if references is None else 3)
     return figure
 
 
