@@ -30,6 +30,12 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false"},
 }
 
+READY = """() => {
+  const context = jupyterapp.shell.currentWidget?.sessionContext; // cells that run before there is a kernel are only skipped
+  const kernel = context?.isReady && context.session?.kernel;
+  return kernel && kernel.connectionStatus === "connected" && kernel.status === "idle";
+}"""
+
 
 def wait_for(ready, what: str, seconds: float = 60):
     """What ``ready()`` gives as soon as it gives something."""
@@ -109,7 +115,7 @@ def test_page_and_python_see_each_other(lab):
         page.goto(f"{address}lab/tree/index.ipynb?reset")
         page.wait_for_function("window.jupyterapp", timeout=90_000)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+        page.wait_for_function(READY, timeout=90_000)
         page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_selector(".eas-explorer rect", timeout=120_000)
         kernel = Kernel(runtime)
