@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -96,14 +97,11 @@ class Kernel:
 
     def value(self, expression: str):
         """A JSON-able expression's value."""
-        code = f"import json; print('VALUE', json.dumps({expression}))"
-        text = []
-        self.client.execute_interactive(
-            code, timeout=60, output_hook=lambda m: text.append(m["content"].get("text", str(m["content"])))
-        )
-        said = "\n".join(text)
-        assert "VALUE " in said, said
-        return json.loads(said.split("VALUE ", 1)[1].splitlines()[0])
+        asked = {"value": f"__import__('json').dumps({expression})"}
+        reply = self.client.execute("", user_expressions=asked, reply=True, timeout=60)["content"]
+        answer = reply["user_expressions"]["value"]
+        assert answer["status"] == "ok", answer
+        return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
 
 
 def test_page_and_python_see_each_other(lab):
