@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from eas_core import __version__
@@ -15,6 +17,7 @@ from eas_core.stages import STAGES, lineage
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 bad input or stopped early (one line on stderr says why)."""
     options = _parser().parse_args(arguments)
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         options.command(options)
     except EASError as error:
@@ -33,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("eas: interrupted; what was complete is kept, run again to continue", file=sys.stderr)
         return 130
+    finally:
+        if signal.getsignal(signal.SIGTERM) is not terminate:
+            signal.signal(signal.SIGTERM, terminate)
     return 0
 
 
@@ -147,6 +153,10 @@ def _make_run(options, **more):
 def _run(options) -> None:
     from eas_core import pipeline
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(
+            signal.SIGTERM, signal.default_int_handler
+        )  # as Ctrl-C; while training, a step and saving go first
     run = _make_run(options, max_minutes=options.max_minutes)
     run.splits("train", "valid")
     for stage in lineage(options.until)[1:]:
