@@ -43,15 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _one_line(message: str) -> str:
-    """A message in one line, whatever was quoted in it (bytes that are no UTF-8, line breaks, nulls)."""
-    plain = message.encode(errors="backslashreplace").decode().replace("\0", "\\0")
-    return f"eas: {' '.join(plain.split())}"
+    """A message in one line, whatever was quoted in it: bytes that are no UTF-8, line breaks, nulls, a whole book."""
+    plain = " ".join(message.encode(errors="backslashreplace").decode().replace("\0", "\\0").split())
+    return f"eas: {plain}" if len(plain) <= 1000 else f"eas: {plain[:700]} ... {plain[-200:]}"
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
         """One line, without the usage that argparse prints before it."""
-        self.exit(2, f"{_one_line(f'{message:.1000}')}; see {self.prog} --help\n")
+        self.exit(2, f"{_one_line(message)}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:

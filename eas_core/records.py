@@ -86,19 +86,22 @@ def _reason(error: Exception) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
+LOCK_SECONDS = 3.0  # to wait for a writer that is about to end: a job that is restarted meets the one that was cut off
+
+
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold a folder for writing; while another process or thread does, :class:`EASError` names it in one line.
 
-    The lock is of the kernel's (flock), so that of a killed process is gone with it. The same thread may hold a folder
+    Who is about to end is waited for, a few seconds. The lock is the kernel's (flock), so that of a killed process is gone with it. The same thread may hold a folder
     twice. What a killed writer left half-written is removed. Where the file system has no locks, a line says so.
     """
     path = Path(folder) / ".lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, blocking=False, fallback_to_soft=False, is_singleton=True)
+        lock = FileLock(path, fallback_to_soft=False, is_singleton=True)
         nested = lock.is_locked
-        lock.acquire()
+        lock.acquire(timeout=LOCK_SECONDS)
     except Timeout:
         raise EASError(
             f"{folder}: {_holder(path)} is writing there; wait for it, stop it, or use another folder"

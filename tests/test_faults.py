@@ -187,6 +187,12 @@ def test_a_full_disk_leaves_the_last_checkpoint_usable(call, name, tmp_path, mon
 
 # ---------------------------------------------------------------- two writers
 
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(records, "LOCK_SECONDS", 0.1)
+
+
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -222,6 +228,13 @@ def test_a_second_writer_refuses_and_names_the_first_and_a_killed_one_blocks_nob
     first.wait()
     assert tiny(tmp_path) == undisturbed
     assert not (tmp_path / ".lock").exists()
+
+
+def test_a_writer_that_is_about_to_end_is_waited_for(tmp_path, holder, monkeypatch, undisturbed):
+    monkeypatch.setattr(records, "LOCK_SECONDS", 30.0)
+    first = holder(tmp_path)
+    threading.Timer(0.3, first.kill).start()
+    assert tiny(tmp_path) == undisturbed
 
 
 def test_a_second_thread_refuses_and_other_folders_are_free(tmp_path):
