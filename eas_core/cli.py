@@ -13,6 +13,8 @@ from eas_core import __version__
 from eas_core.errors import EASError, SpaceError
 from eas_core.stages import STAGES, lineage
 
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # what torch says of it
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 bad input or stopped early (one line on stderr says why)."""
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(_one_line(str(error)), file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:  # RuntimeError is what torch raises, on a GPU too
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
         print(_one_line(f"not enough memory ({str(error):.200})"), file=sys.stderr)
         return 2

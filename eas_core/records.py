@@ -93,36 +93,44 @@ LOCK_SECONDS = 3.0  # to wait for a writer that is about to end: a job that is r
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold a folder for writing; while another process or thread does, :class:`EASError` names it in one line.
 
-    Who is about to end is waited for, a few seconds. The lock is the kernel's (flock), so that of a killed process is gone with it. The same thread may hold a folder
-    twice. What a killed writer left half-written is removed. Where the file system has no locks, a line says so.
+    A writer that is about to end is waited for, :data:`LOCK_SECONDS` at most. The lock is the kernel's (flock), so that
+    of a killed process is gone with it, and what it left half-written is removed. The same thread may hold a folder
+    twice. Where the file system has no locks, a line says so.
     """
     path = Path(folder) / ".lock"
+    lock, first = _lock(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path, fallback_to_soft=False, is_singleton=True)
-        nested = lock.is_locked
-        lock.acquire(timeout=LOCK_SECONDS)
-    except Timeout:
-        raise EASError(
-            f"{folder}: {_holder(path)} is writing there; wait for it, stop it, or use another folder"
-        ) from None
-    except (OSError, ValueError) as error:
-        if not (isinstance(error, OSError) and error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)):
-            raise EASError(f"{folder}: cannot be written to ({_reason(error)})") from None
-        print(f"{folder}: cannot be locked ({_reason(error)}); see that one process writes there", file=sys.stderr)
-        yield
-        return
-    try:
-        if not nested:
+        if first:
             with suppress(OSError):
                 path.write_text(f"pid {os.getpid()} on {socket.gethostname()}")
-            for partial in Path(folder).glob(".*.part"):
+            for partial in path.parent.glob(".*.part"):
                 partial.unlink(missing_ok=True)
         yield
     finally:
-        if not nested:
-            path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile finds it gone and tries no more
-        lock.release()
+        if first:
+            with suppress(OSError):
+                path.unlink()  # while it is held: who opened it meanwhile finds it gone and opens a new one
+        if lock is not None:
+            lock.release()
+
+
+def _lock(path: Path) -> tuple[FileLock | None, bool]:
+    """(The lock, now held, and whether this thread did not hold it before); (None, False) if there are no locks."""
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, fallback_to_soft=False, is_singleton=True)
+        first = not lock.is_locked
+        lock.acquire(timeout=LOCK_SECONDS)
+        return lock, first
+    except Timeout:
+        holder = _holder(path)
+        raise EASError(f"{folder}: {holder} is writing there; wait for it, stop it, or use another folder") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            print(f"{folder}: cannot be locked ({_reason(error)}); see that one process writes there", file=sys.stderr)
+            return None, False
+        raise EASError(f"{folder}: cannot be written to ({_reason(error)})") from None
 
 
 def _holder(path: Path) -> str:

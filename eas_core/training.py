@@ -146,7 +146,7 @@ def _restore(
 
 
 class stop_requests:
-    """While training, SIGTERM and the first Ctrl-C only raise a flag: a step is never torn in two.
+    """While training, SIGTERM and the first Ctrl-C only raise a flag: a step is never torn in two. A second Ctrl-C does.
 
     Signals can only be caught in the main thread; elsewhere nothing is changed.
     """
@@ -164,7 +164,7 @@ class stop_requests:
             signal.signal(number, handler)
 
     def _note(self, number, _frame):
-        if self.requested:
+        if self.requested and number == signal.SIGINT:  # SIGTERM may come twice, from srun and the batch script
             raise KeyboardInterrupt
         self.requested = True
 

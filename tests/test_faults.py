@@ -341,7 +341,35 @@ def test_items_are_tracked_too(monkeypatch, capsys):
     assert [line.split(",")[0] for line in lines] == [f"letters: it {n} of 3" for n in range(4)]
 
 
-# ---------------------------------------------------------------- SIGTERM between trainings
+# ---------------------------------------------------------------- SIGTERM
+
+
+def test_sigterm_twice_in_one_step_still_saves(tmp_path, monkeypatch, undisturbed):
+    real, calls = torch.Tensor.backward, []
+
+    def backward(tensor):
+        calls.append(None)
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+        real(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "backward", backward)
+    with pytest.raises(Stopped):
+        tiny(tmp_path)
+    assert records.load_checkpoint(tmp_path / "checkpoint.pt")["step"] == 5
+    assert tiny(tmp_path) == undisturbed
+
+
+def test_too_little_memory_is_one_line(monkeypatch, capsys):
+    for error in (MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nmore")):
+
+        def fail(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(cli, "_make_run", fail)
+        assert cli.main(["report"]) == 2
+        assert capsys.readouterr().err.startswith("eas: not enough memory")
 
 
 def test_sigterm_outside_a_training_is_one_line(tmp_path):

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 SMOKE = (profiles.FOLDER / "smoke.yaml").read_bytes()
 PLAIN = yaml.safe_load(SMOKE)
 HUGE = "9" * 5000
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(60, func_only=True)
 
 
 def content(folder: Path) -> dict[str, bytes]:
