@@ -341,7 +341,7 @@ def test_items_are_tracked_too(monkeypatch, capsys):
     assert [line.split(",")[0] for line in lines] == [f"letters: it {n} of 3" for n in range(4)]
 
 
-# ---------------------------------------------------------------- SIGTERM
+# ---------------------------------------------------------------- SIGTERM, too little memory
 
 
 def test_sigterm_twice_in_one_step_still_saves(tmp_path, monkeypatch, undisturbed):
