@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from eas_core import __version__
 from eas_core.errors import EASError, SpaceError
-from eas_core.stages import STAGES, lineage
+from eas_core.stages import STAGES, TRAINED, lineage
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,7 +19,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.command(options)
     except EASError as error:
-        print(f"eas: {' '.join(str(error).split())}", file=sys.stderr)
+        rank = int(os.environ.get("RANK", 0))  # of several processes, started by torchrun or accelerate launch
+        if rank == 0 or not error.alike:
+            name = f"eas (process {rank})" if rank else "eas"
+            print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         return 0
@@ -67,6 +71,18 @@ def _parser() -> argparse.ArgumentParser:
         help=f"last stage to make (default: results): {', '.join(STAGES)}",
     )
     run.add_argument("--max-minutes", type=float, help="stop cleanly after this time; run again to continue")
+    run.add_argument(
+        "--mixed-precision",
+        metavar="KIND",
+        help="no or bf16: forward passes of the trainings (default: that of accelerate launch, or no)",
+    )
+    run.add_argument(
+        "--micro-batches",
+        type=int,
+        default=1,
+        metavar="N",
+        help="gradient accumulation: each process does its part of a batch in N passes (default: 1)",
+    )
 
     tasks = add("tasks", _tasks, "list the tasks of a profile and their classes")
     tasks.add_argument(
@@ -125,14 +141,29 @@ def _make_run(options, **more):
 
 
 def _run(options) -> None:
-    from eas_core import pipeline
+    from dataclasses import replace
 
-    run = _make_run(options, max_minutes=options.max_minutes)
-    run.splits("train", "valid")
-    for stage in lineage(options.until)[1:]:
-        record = pipeline.make(run, stage)
-        print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)")
-    if options.until == "results":
+    from eas_core import devices, pipeline
+    from eas_core.training import Stopped
+
+    team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
+    run = _make_run(options, max_minutes=options.max_minutes, devices=team)
+    with team.first_alone():
+        run.splits("train", "valid")
+    stages = lineage(options.until)[1:]
+    for stage in stages:
+        if stage not in TRAINED and run.devices.count > 1:
+            if not team.part():
+                return
+            run = replace(run, devices=devices.ALONE)
+        try:
+            record = pipeline.make(run, stage)
+        except Stopped:
+            team.part()
+            raise
+        if team.first:
+            print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)", flush=True)
+    if team.part() and options.until == "results":
         _report(options)
 
 

@@ -44,18 +44,21 @@ __all__ = ["METHODS", "Run", "make_run"]
 
 def _trained(run: Run, stage: str, module: torch.nn.Module, train) -> dict:
     """Load ``module``'s weights and record if the stage is complete, else ``train(module)`` and save both."""
-    folder = run.folder(stage)
-    if (folder / "record.json").exists():
+    folder, devices = run.folder(stage), run.devices
+    if devices.as_first((folder / "record.json").exists()):
         records.load_into(module, folder / "weights.safetensors")
         return records.read_record(folder / "record.json", stage)
     with PeakMemory(run.device) as memory:
         curve, seconds = train(module)
-    result = {"curve": curve, "peak_memory_bytes": memory.bytes}
-    metadata = {"stage": stage, "profile": run.profile.name}
-    records.save_tensors(folder / "weights.safetensors", module.state_dict(), metadata)
-    record = records.write_record(folder / "record.json", stage, run.settings(stage), result, seconds, run.device)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
-    return record
+    if devices.first:
+        result = {"curve": curve, "peak_memory_bytes": memory.bytes}
+        metadata = {"stage": stage, "profile": run.profile.name}
+        records.save_tensors(folder / "weights.safetensors", module.state_dict(), metadata)
+        path, settings, launch = folder / "record.json", run.settings(stage), devices.described()
+        record = records.write_record(path, stage, settings, result, seconds, run.device, launch)
+        (folder / "checkpoint.pt").unlink(missing_ok=True)
+    devices.wait()
+    return record if devices.first else records.read_record(folder / "record.json", stage)
 
 
 def _new_supernet(run: Run) -> Supernet:

@@ -19,6 +19,7 @@ import torch
 from tqdm import tqdm
 
 from eas_core import profiles, records
+from eas_core.devices import ALONE, Devices
 from eas_core.errors import CheckpointError, EASError
 
 CHECKPOINT_SECONDS = 30.0
@@ -42,6 +43,8 @@ def keep_freed_memory() -> None:
 class Stopped(EASError):
     """Training stopped before its end, after saving; running the same command again continues it."""
 
+    alike = True
+
 
 def train(
     name: str,
@@ -55,12 +58,14 @@ def train(
     deadline: float | None = None,
     progress: bool = True,
     settings_key: str = "",
+    devices: Devices = ALONE,
 ) -> tuple[list[dict[str, float]], float]:
     """Call ``step(0) .. step(steps - 1)``, continuing from ``folder/checkpoint.pt`` where there is one.
 
     ``step`` does one update and returns numbers to show (plain floats). Returns the training curve (about 200 points,
     each the mean of the steps since the last) and the seconds spent, earlier sittings included. Raises
-    :class:`Stopped` after saving, when ``deadline`` (``time.monotonic()``) has passed or on SIGTERM or Ctrl-C.
+    :class:`Stopped` after saving, when ``deadline`` (``time.monotonic()``) has passed or on SIGTERM or Ctrl-C. Several
+    ``devices`` load the same checkpoint, the first one writes it, and all stop after the same step if one has to.
     """
     keep_freed_memory()
     path = Path(folder) / "checkpoint.pt"
@@ -74,9 +79,12 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         done, curve, pending, spent = state["step"], state["curve"], state["pending"], state["seconds"]
 
+    devices.copy_from_first(modules, done)
     started = saved = time.monotonic()
 
     def save() -> None:
+        if not devices.first:
+            return
         records.save_checkpoint(
             path,
             {
@@ -92,8 +100,15 @@ def train(
 
     every = max(1, steps // POINTS)
     with (
-        stop_requests() as stop,
-        tqdm(total=steps, initial=done, desc=name, unit="step", disable=not progress, mininterval=1.0) as bar,
+        stop_requests(patient=devices.count > 1) as stop,
+        tqdm(
+            total=steps,
+            initial=done,
+            desc=name,
+            unit="step",
+            disable=not (progress and devices.first),
+            mininterval=1.0,
+        ) as bar,
     ):
         for index in range(done, steps):
             tick = time.monotonic()
@@ -106,10 +121,12 @@ def train(
             bar.set_postfix({**numbers, "img/s": f"{images_per_step / (time.monotonic() - tick):.0f}"}, refresh=False)
             bar.update()
             late = deadline is not None and time.monotonic() > deadline
-            if done < steps and (stop.requested or late or time.monotonic() - saved > CHECKPOINT_SECONDS):
+            halt = devices.any(stop.requested or late)
+            if done < steps and (halt or time.monotonic() - saved > CHECKPOINT_SECONDS):
                 save()
                 saved = time.monotonic()
-                if stop.requested or late:
+                if halt:
+                    devices.wait()  # a launcher ends the others as soon as one has ended
                     raise Stopped(f"{name}: stopped after step {done} of {steps}, saved; run again to continue")
     return curve, spent + time.monotonic() - started
 
@@ -117,10 +134,14 @@ def train(
 class stop_requests:
     """While training, SIGTERM and the first Ctrl-C only raise a flag: a step is never torn in two.
 
-    Signals can only be caught in the main thread; elsewhere nothing is changed.
+    ``patient``: nor does a second one interrupt, for launchers that pass on what a process was sent already. Signals
+    can only be caught in the main thread; elsewhere nothing is changed.
     """
 
     requested = False
+
+    def __init__(self, patient: bool = False):
+        self.patient = patient
 
     def __enter__(self):
         self.previous = {}
@@ -133,7 +154,7 @@ class stop_requests:
             signal.signal(number, handler)
 
     def _note(self, number, _frame):
-        if self.requested:
+        if self.requested and not self.patient:
             raise KeyboardInterrupt
         self.requested = True
 
