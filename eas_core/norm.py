@@ -54,10 +54,13 @@ def _synchronised(
     The variance of all is the mean of the processes' variances plus the variance of their means: a sum of squares,
     in which nothing cancels. Statistics are float32 (or double) whatever x is.
     """
+    # The functions that torch names as successors of torch.distributed.nn.functional, differentiable as those.
+    from torch.distributed._functional_collectives import all_gather_single
+
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    own_var, own_mean = torch.var_mean(wide, (0, 2, 3), correction=0)
-    mean = _mean_over(own_mean, group)
-    var = _mean_over(own_var + (own_mean - mean) ** 2, group)
+    own = torch.stack(torch.var_mean(wide, (0, 2, 3), correction=0))
+    variances, means = all_gather_single(own[None], 0, group).unbind(1)  # (processes, c) each
+    var, mean = variances.mean(0) + means.var(0, correction=0), means.mean(0)
     if running_mean is not None:
         count = group.size() * x.numel() // x.shape[1]
         with torch.no_grad():
@@ -66,10 +69,3 @@ def _synchronised(
     scale = weight * torch.rsqrt(var + eps)
     shift = bias - mean * scale
     return (wide * scale[:, None, None] + shift[:, None, None]).to(x.dtype)
-
-
-def _mean_over(x: Tensor, group: torch.distributed.ProcessGroup) -> Tensor:
-    # What torch names as the successor of torch.distributed.nn.functional.all_reduce; its gradient is an all-reduce too.
-    from torch.distributed._functional_collectives import all_reduce
-
-    return all_reduce(x, "sum", group) / group.size()
