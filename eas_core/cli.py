@@ -22,7 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
         rank = int(os.environ.get("RANK", 0))  # of several processes, started by torchrun or accelerate launch
         if rank == 0 or not error.alike:
             name = f"eas (process {rank})" if rank else "eas"
-            print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        if error.alike:
+            from eas_core.devices import leave
+
+            leave()  # together: a launcher ends all processes as soon as one has failed
         return 2
     except BrokenPipeError:
         return 0
@@ -144,7 +148,6 @@ def _run(options) -> None:
     from dataclasses import replace
 
     from eas_core import devices, pipeline
-    from eas_core.training import Stopped
 
     team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
     run = _make_run(options, max_minutes=options.max_minutes, devices=team)
@@ -153,17 +156,15 @@ def _run(options) -> None:
     stages = lineage(options.until)[1:]
     for stage in stages:
         if stage not in TRAINED and run.devices.count > 1:
-            if not team.part():
+            devices.leave()
+            if not team.first:
                 return
             run = replace(run, devices=devices.ALONE)
-        try:
-            record = pipeline.make(run, stage)
-        except Stopped:
-            team.part()
-            raise
+        record = pipeline.make(run, stage)
         if team.first:
             print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)", flush=True)
-    if team.part() and options.until == "results":
+    devices.leave()
+    if team.first and options.until == "results":
         _report(options)
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from eas_core.errors import DevicesError
+from eas_core.errors import DevicesError, EASError
 from eas_core.norm import BatchNorm2d
 
 if TYPE_CHECKING:
@@ -171,15 +171,15 @@ class Devices:
             with self.state.main_process_first():
                 yield
 
-    def part(self) -> bool:
-        """End the common work, of all processes at once; returns whether this process goes on alone (the first does)."""
-        if self.count > 1 and torch.distributed.is_initialized():
-            self.state.wait_for_everyone()
-            self.state.destroy_process_group()
-        return self.first
-
 
 ALONE = Devices()
+
+
+def leave() -> None:
+    """End the common work of all processes at once, if there is any; the first one may go on alone."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def join(device: str = "auto", mixed_precision: str | None = None, micro_batches: int = 1) -> tuple[Devices, str]:
@@ -187,28 +187,34 @@ def join(device: str = "auto", mixed_precision: str | None = None, micro_batches
 
     Without ``torchrun`` or ``accelerate launch``, or with one process, it is this process alone and ``device`` as given.
     ``mixed_precision`` is that of ``accelerate launch --mixed_precision`` if not given. A GPU each, by NCCL, or the CPU,
-    by gloo. Raises :class:`DevicesError` for what cannot be.
+    by gloo. Raises :class:`EASError` for what cannot be.
     """
+    if device == "auto" and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
+        device = "cpu"
+    processes, state = int(os.environ.get("WORLD_SIZE", 1)), None
+    if processes > 1:
+        state, device = _start(processes, device)
     if mixed_precision is None:
         mixed_precision = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     if mixed_precision not in PRECISIONS:
         raise DevicesError(f"mixed precision: {mixed_precision!r} is not one of {', '.join(PRECISIONS)}")
     if micro_batches < 1:
         raise DevicesError(f"micro-batches: {micro_batches} is not at least 1")
-    processes = int(os.environ.get("WORLD_SIZE", 1))
-    if processes == 1:
-        return Devices(None, mixed_precision, micro_batches), device
+    return Devices(state, mixed_precision, micro_batches), device
+
+
+def _start(processes: int, device: str) -> tuple[PartialState, str]:
+    """Meet the other processes; errors are not DevicesError, since only some of the processes may have them."""
     if device not in ("auto", "cpu", "cuda"):
-        raise DevicesError(f"device: {device!r} given to {processes} processes; auto, cpu and cuda are possible")
+        raise EASError(f"device: {device!r} given to {processes} processes; auto, cpu and cuda are possible")
     try:
         from accelerate import PartialState
     except ImportError:
-        raise DevicesError(
-            f"{processes} processes need accelerate: pip install -c constraints.txt -e .[distributed]"
-        ) from None
+        install = "pip install -c constraints.txt -e .[distributed]"
+        raise EASError(f"{processes} processes were started, which needs accelerate: {install}") from None
     cpu = device == "cpu" or (device == "auto" and not torch.cuda.is_available())
     gpus, local = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     if not cpu and local > gpus:
-        raise DevicesError(f"device: {local} processes on this machine, but {gpus} GPUs; each needs one")
+        raise EASError(f"device: {local} processes on this machine, but {gpus} GPUs; each needs one")
     state = PartialState(cpu=cpu, timeout=PATIENCE)
-    return Devices(state, mixed_precision, micro_batches), "cpu" if cpu else str(state.device)
+    return state, "cpu" if cpu else str(state.device)

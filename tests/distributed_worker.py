@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from unittest import mock
 
 import torch
 from helpers import SMALL, TASKS, random_split
@@ -19,26 +22,28 @@ from eas_core.errors import DevicesError
 from eas_core.generator import GATE_HEADS, ArchitectureGenerator
 from eas_core.multi_path import PATH_HEADS
 from eas_core.norm import BatchNorm2d
+from eas_core.space import sample
 from eas_core.supernet import Supernet, initialise
 
 
-def with_settings(section: str, **changes):
-    return PROFILE.model_copy(update={section: getattr(PROFILE, section).model_copy(update=changes)})
+def changed(profile, section: str, **changes):
+    return profile.model_copy(update={section: getattr(profile, section).model_copy(update=changes)})
 
 
-UNCACHED = with_settings("supernet", cached_teacher=False)
+SHORT = changed(changed(PROFILE, "teacher", epochs=1), "generator", steps=3)  # 6, 2 + 2 + 3 and 3 steps
+UNCACHED = changed(SHORT, "supernet", cached_teacher=False)  # two sub-networks a step, task dropout and distillation
 CASES = {  # name: (stage, profile, precision)
-    "teacher": ("teacher", with_settings("data", augment="crop"), torch.float64),
+    "teacher": ("teacher", changed(SHORT, "data", augment="crop"), torch.float64),
     "supernet": ("supernet", UNCACHED, torch.float64),
-    "generator": ("generator", PROFILE, torch.float64),
-    "multi-path generator": ("multi_path", PROFILE, torch.float64),
-    "teacher in float32": ("teacher", PROFILE, torch.float32),
-    "cached teacher in float32": ("supernet", PROFILE, torch.float32),
+    "generator": ("generator", SHORT, torch.float64),
+    "multi-path generator": ("multi_path", SHORT, torch.float64),
+    "teacher in float32": ("teacher", SHORT, torch.float32),
+    "supernet in float32": ("supernet", SHORT, torch.float32),
 }
-OPTIONS = ("teacher", "supernet", "generator")  # stages tried in bf16 and with micro-batches
+OPTIONS = {"bf16": ("bf16", 1), "two micro-batches": ("no", 2)}  # name: (mixed precision, micro-batches)
 UNEVEN = {  # name: (profile, micro-batches)
-    "batch": (with_settings("teacher", batch_size=7), 1),
-    "micro-batches": (PROFILE, 3),
+    "batch": (changed(SHORT, "teacher", batch_size=7), 1),
+    "micro-batches": (SHORT, 3),
 }
 
 
@@ -58,24 +63,30 @@ def random_network(name: str = "initialise", dtype: torch.dtype = torch.float32)
     return network.to(dtype=dtype, memory_format=torch.channels_last)
 
 
+def new_network(stage: str, dtype: torch.dtype) -> torch.nn.Module:
+    """What the stage trains, before it does."""
+    if stage in ("teacher", "supernet"):
+        return random_network(dtype=dtype)
+    heads = PATH_HEADS if stage == "multi_path" else GATE_HEADS
+    network = ArchitectureGenerator(len(TASKS), (0.6, 2.6), 4, 8, 16, heads)
+    network.initialise(rng(0, "g"))
+    return network.to(dtype)
+
+
 def trained(
     stage: str, profile, folder: Path, dtype: torch.dtype = torch.float32, **loop
 ) -> tuple[dict[str, torch.Tensor], list[dict]]:
     """Weights and training curve of a stage, from its start or its checkpoint in ``folder``."""
-    supernet, loop = random_network(dtype=dtype), {"progress": False, "settings_key": "k", **loop}
+    network, loop = new_network(stage, dtype), {"progress": False, "settings_key": "k", **loop}
+    split = random_split("train" if stage in ("teacher", "supernet") else "valid")
     if stage == "teacher":
-        curve, _ = train_supernet.train_teacher(supernet, random_split(), profile, 0, folder, tasks=TASKS, **loop)
-        return supernet.state_dict(), curve
-    if stage == "supernet":
-        split, teacher = random_split(), random_network("teacher", dtype)
-        curve, _ = train_supernet.train_supernet(supernet, teacher, split, profile, 0, folder, tasks=TASKS, **loop)
-        return supernet.state_dict(), curve
-    heads = PATH_HEADS if stage == "multi_path" else GATE_HEADS
-    network = ArchitectureGenerator(len(TASKS), (0.6, 2.6), 4, 8, 16, heads)
-    network.initialise(rng(0, "g"))
-    network.to(dtype)
-    split = random_split("valid")
-    curve, _ = train_generator.train_generator(network, supernet, split, TASKS, profile, 0, folder, **loop)
+        curve, _ = train_supernet.train_teacher(network, split, profile, 0, folder, tasks=TASKS, **loop)
+    elif stage == "supernet":
+        teacher = random_network("teacher", dtype)
+        curve, _ = train_supernet.train_supernet(network, teacher, split, profile, 0, folder, tasks=TASKS, **loop)
+    else:
+        supernet = random_network(dtype=dtype)
+        curve, _ = train_generator.train_generator(network, supernet, split, TASKS, profile, 0, folder, **loop)
     return network.state_dict(), curve
 
 
@@ -99,6 +110,19 @@ def normalised(norm: BatchNorm2d, x: torch.Tensor, team: devices.Devices = devic
     return {"y": y.detach(), "x": x.grad, **parameters, **{n: b.clone() for n, b in norm.named_buffers()}}
 
 
+@contextmanager
+def signals(number: int):
+    """SIGTERM, twice as through a launcher, while the first step draws its sub-network; for ``number`` 0 Ctrl-C, twice."""
+
+    def interrupted(*args):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM if number else signal.SIGINT)
+        return sample(*args)
+
+    with mock.patch.object(train_supernet, "sample", interrupted):
+        yield
+
+
 def main(folder: Path) -> None:
     team, _ = devices.join("cpu")
     rank = team.state.process_index
@@ -112,14 +136,15 @@ def main(folder: Path) -> None:
     for case, (stage, profile, dtype) in CASES.items():
         keep(case, *trained(stage, profile, folder / case, dtype, devices=team))
 
-    stops = []  # the second process alone is out of time: both stop after each step, and then go on
+    stops = []  # the second process alone has to stop: both do after that step, save, and go on
     while len(stops) < 20:
-        late = 0.0 if rank == 1 else None
-        try:
-            keep("stopped", *trained("supernet", PROFILE, folder / "stopped", devices=team, deadline=late))
-            break
-        except training.Stopped as error:
-            stops.append(str(error))
+        with signals(len(stops)) if rank == 1 and len(stops) < 3 else nullcontext():
+            late = 0.0 if rank == 1 and len(stops) >= 3 else None
+            try:
+                keep("stopped", *trained("supernet", SHORT, folder / "stopped", devices=team, deadline=late))
+                break
+            except training.Stopped as error:
+                stops.append(str(error))
     say("stops", stops)
 
     refused = []
@@ -130,16 +155,17 @@ def main(folder: Path) -> None:
             refused.append(str(error))
     say("refused", refused)
 
-    for stage in OPTIONS:
-        for case, options in {"bf16": ("bf16", 1), "micro": ("no", 2)}.items():
-            found = trained(stage, UNCACHED, folder / f"{stage} {case}", devices=devices.Devices(team.state, *options))
+    short = changed(changed(UNCACHED, "teacher", epochs=0.4), "generator", steps=2)
+    for stage in ("teacher", "supernet", "generator"):
+        for case, options in OPTIONS.items():
+            found = trained(stage, short, folder / f"{stage} {case}", devices=devices.Devices(team.state, *options))
             keep(f"{stage} {case}", *found)
 
     keep("layer", normalised(*layer(), team))
     network = random_network(f"other weights in process {rank}")
     team.copy_from_first({"network": network}, 0)
     keep("copied", network.state_dict())
-    team.part()
+    devices.leave()
 
 
 if __name__ == "__main__":
