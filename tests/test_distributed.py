@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from distributed_worker import CASES, OPTIONS, layer, new_network, normalised, trained
+from distributed_worker import CASES, OPTIONS, SHORT, layer, new_network, normalised, trained
 from helpers import SMALL, bits, one_line
 from test_training import PROFILE
 
@@ -83,6 +83,13 @@ def test_processes_stop_together_and_go_on_to_what_an_undisturbed_training_gives
     for rank in (0, 1):
         (weights, curve), (undisturbed, whole) = found(two, "stopped", rank), found(two, "supernet in float32", rank)
         assert bits(weights) == bits(undisturbed) and curve == whole
+
+
+def test_one_process_goes_on_where_two_have_stopped(two):
+    assert records.load_checkpoint(two / "handed over" / "checkpoint.pt")["step"] == 1
+    _, curve = trained("supernet", SHORT, two / "handed over")
+    for point, expected in zip(curve, found(two, "supernet in float32")[1], strict=True):
+        assert point == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_batch_that_cannot_be_split_equally_is_refused_in_one_line(two):
