@@ -159,6 +159,7 @@ def main(folder: Path) -> None:
     say("refused", refused)
 
     short = changed(changed(UNCACHED, "teacher", epochs=0.4), "generator", steps=2)
+    short = changed(short, "supernet", stages=SHORT.supernet.stages[:1], subnets_per_step=1)
     for stage in ("teacher", "supernet", "generator"):
         for case, options in OPTIONS.items():
             found = trained(stage, short, folder / f"{stage} {case}", devices=devices.Devices(team.state, *options))

@@ -175,6 +175,7 @@ def test_mixed_precision_of_accelerate_launch_is_taken_up_and_impossible_options
 
 def test_eas_run_by_torchrun_from_the_first_stage_to_the_last(tmp_path):
     changes = ["data.train_per_class=4", "specialize.budgets=[3.0]", "generator.steps=3", "teacher.batch_size=32"]
+    changes += ["evaluation.random_architectures=0", "evaluation.spread_architectures=0", "supernet.batch_size=32"]
     overrides = [word for change in changes for word in ("--set", change)]
     command = ["-m", "eas_core.cli", "run", "--profile", "smoke", "--device", "cpu", "--runs", str(tmp_path)]
     stopped = launch(*command, *overrides, "--quiet", "--max-minutes", "0", cwd=tmp_path)
