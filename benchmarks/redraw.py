@@ -43,7 +43,12 @@ def measure(page_file: Path, count: int) -> dict:
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         raise SystemExit("no Chromium on this machine")
-    cases = {"most probable": (0, False), "sampled": (1, False), "two tasks": (0, True), "two tasks, sampled": (1, True)}
+    cases = {
+        "most probable": (0, False),
+        "sampled": (1, False),
+        "two tasks": (0, True),
+        "two tasks, sampled": (1, True),
+    }
     result = {}
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=browser, chromium_sandbox=False, args=["--disable-gpu"])

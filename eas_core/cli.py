@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from eas_core import __version__
 from eas_core.errors import EASError, SpaceError
-from eas_core.stages import STAGES, lineage
+from eas_core.stages import STAGES, TRAINED, lineage
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # what torch says of it
 
@@ -23,7 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.command(options)
     except EASError as error:
-        print(_one_line(str(error)), file=sys.stderr)
+        rank = int(os.environ.get("RANK", 0))  # of several processes, started by torchrun or accelerate launch
+        if rank == 0 or not error.alike:
+            print(_one_line(str(error), f"eas (process {rank})" if rank else "eas"), file=sys.stderr, flush=True)
+        if error.alike:
+            from eas_core.devices import leave
+
+            leave()  # together: a launcher ends all processes as soon as one has failed
         return 2
     except BrokenPipeError:
         return 0
@@ -44,10 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _one_line(message: str) -> str:
+def _one_line(message: str, program: str = "eas") -> str:
     """A message in one line, whatever was quoted in it: bytes that are no UTF-8, line breaks, nulls, a whole book."""
     plain = " ".join(message.encode(errors="backslashreplace").decode().replace("\0", "\\0").split())
-    return f"eas: {plain}" if len(plain) <= 1000 else f"eas: {plain[:700]} ... {plain[-200:]}"
+    return f"{program}: {plain if len(plain) <= 1000 else f'{plain[:700]} ... {plain[-200:]}'}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -95,6 +102,18 @@ def _parser() -> argparse.ArgumentParser:
         help=f"last stage to make (default: results): {', '.join(STAGES)}",
     )
     run.add_argument("--max-minutes", type=float, help="stop cleanly after this time; run again to continue")
+    run.add_argument(
+        "--mixed-precision",
+        metavar="KIND",
+        help="no or bf16: forward passes of the trainings (default: that of accelerate launch, or no)",
+    )
+    run.add_argument(
+        "--micro-batches",
+        type=int,
+        default=1,
+        metavar="N",
+        help="gradient accumulation: each process does its part of a batch in N passes (default: 1)",
+    )
 
     tasks = add("tasks", _tasks, "list the tasks of a profile and their classes")
     tasks.add_argument(
@@ -153,18 +172,29 @@ def _make_run(options, **more):
 
 
 def _run(options) -> None:
-    from eas_core import pipeline
+    from dataclasses import replace
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(
-            signal.SIGTERM, signal.default_int_handler
-        )  # as Ctrl-C; while training, a step and saving go first
-    run = _make_run(options, max_minutes=options.max_minutes)
-    run.splits("train", "valid")
-    for stage in lineage(options.until)[1:]:
+    from eas_core import devices, pipeline
+
+    team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
+    if team.count == 1 and threading.current_thread() is threading.main_thread():
+        # as Ctrl-C; while training, a step and saving go first (a launcher's processes agree on a stop there instead)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run = _make_run(options, max_minutes=options.max_minutes, devices=team)
+    with team.first_alone():
+        run.splits("train", "valid")
+    stages = lineage(options.until)[1:]
+    for stage in stages:
+        if stage not in TRAINED and run.devices.count > 1:
+            devices.leave()
+            if not team.first:
+                return
+            run = replace(run, devices=devices.ALONE)
         record = pipeline.make(run, stage)
-        print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)")
-    if options.until == "results":
+        if team.first:
+            print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)", flush=True)
+    devices.leave()
+    if team.first and options.until == "results":
         _report(options)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from data_prep import imagenet, shapes10, tiny_imagenet
 from eas_core import profiles, records
+from eas_core.devices import ALONE, Devices
 from eas_core.errors import DataError
 from eas_core.tasks import TaskSet
 
@@ -137,19 +138,23 @@ def normalise(images: Tensor) -> Tensor:
     return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator) -> Tensor:
-    """Randomly moved (``shift``) or cropped and mirrored (``crop``) copies of a uint8 batch, normalised."""
+def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator, devices: Devices = ALONE) -> Tensor:
+    """Randomly moved (``shift``) or cropped and mirrored (``crop``) copies of a uint8 batch, normalised.
+
+    With several ``devices``, ``images`` are this one's share of a batch; numbers are drawn for the whole of it.
+    """
     n, _, size, _ = images.shape
+    whole = n * devices.count
     if settings.augment == "shift":
         pad = settings.shift
         padded = F.pad(images.float(), [pad] * 4, mode="replicate").permute(0, 2, 3, 1)
-        top, left = torch.randint(2 * pad + 1, (2, n, 1), generator=generator).to(images.device)
+        top, left = devices.share(torch.randint(2 * pad + 1, (2, whole, 1), generator=generator), 1).to(images.device)
         span = torch.arange(size, device=images.device)
         index = torch.arange(n, device=images.device)[:, None, None]
         moved = padded[index, (top + span)[:, :, None], (left + span)[:, None, :]]  # (n, r, r, 3)
         return normalise(moved.permute(0, 3, 1, 2))
     low = settings.min_area
-    area, aspect, dx, dy, flip = torch.rand(5, n, generator=generator)
+    area, aspect, dx, dy, flip = devices.share(torch.rand(5, whole, generator=generator), 1)
     scale = (low + (1 - low) * area).sqrt()
     stretch = torch.exp((aspect * 2 - 1) * 0.2877)  # aspect ratios 3/4 .. 4/3
     sx, sy = (scale * stretch.sqrt()).clamp(max=1), (scale / stretch.sqrt()).clamp(max=1)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from eas_core.depthwise import depthwise_conv
 from eas_core.network import InvertedResidual
+from eas_core.norm import leading_batch_norm
 from eas_core.space import EXPANSIONS, KERNELS, make_divisible
 
 
@@ -48,7 +49,7 @@ def batch_norm(x: Tensor, norm: nn.BatchNorm2d, track: bool = True) -> Tensor:
     mean, var = norm.running_mean[:n], norm.running_var[:n]
     if norm.training and not track:
         mean = var = None
-    return F.batch_norm(x, mean, var, norm.weight[:n], norm.bias[:n], norm.training, norm.momentum, norm.eps)
+    return leading_batch_norm(x, norm, mean, var)
 
 
 class ElasticBlock(InvertedResidual):

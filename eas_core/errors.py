@@ -8,6 +8,8 @@ field, the value and what is allowed. The command line prints that line and exit
 class EASError(Exception):
     """Base class: something the user gave, or something on disk, cannot be used."""
 
+    alike = False  # whether all processes of a launch raise it together, so that the first one's line is enough
+
 
 class ProfileError(EASError):
     """A profile is unknown, or one of its settings is."""
@@ -23,3 +25,9 @@ class SpaceError(EASError):
 
 class CheckpointError(EASError):
     """A checkpoint or weight file is missing, cut short, or of another search space."""
+
+
+class DevicesError(EASError):
+    """A launch of several processes, mixed precision or micro-batches, that is impossible."""
+
+    alike = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eas_core.norm import BatchNorm2d
 from eas_core.space import BLOCKS, BLOCKS_PER_UNIT, Architecture, SearchSpace, make_divisible
 
 
@@ -32,12 +33,12 @@ class InvertedResidual(nn.Module):
         super().__init__()
         self.act = nn.Hardswish() if hswish else nn.ReLU()
         self.expand = nn.Conv2d(in_width, mid, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(mid)
+        self.norm1 = BatchNorm2d(mid)
         self.depthwise = nn.Conv2d(mid, mid, kernel, stride, kernel // 2, groups=mid, bias=False)
-        self.norm2 = nn.BatchNorm2d(mid)
+        self.norm2 = BatchNorm2d(mid)
         self.se = SqueezeExcite(mid, make_divisible(mid // 4)) if se else nn.Identity()
         self.project = nn.Conv2d(mid, out_width, 1, bias=False)
-        self.norm3 = nn.BatchNorm2d(out_width)
+        self.norm3 = BatchNorm2d(out_width)
         self.residual = stride == 1 and in_width == out_width
 
     def forward(self, x: Tensor) -> Tensor:
@@ -54,11 +55,11 @@ class Stem(nn.Module):
     def __init__(self, space: SearchSpace):
         super().__init__()
         self.conv = nn.Conv2d(3, space.stem_width, 3, space.stem_stride, 1, bias=False)
-        self.norm = nn.BatchNorm2d(space.stem_width)
+        self.norm = BatchNorm2d(space.stem_width)
         self.depthwise = nn.Conv2d(space.stem_width, space.stem_width, 3, 1, 1, groups=space.stem_width, bias=False)
-        self.norm1 = nn.BatchNorm2d(space.stem_width)
+        self.norm1 = BatchNorm2d(space.stem_width)
         self.project = nn.Conv2d(space.stem_width, space.first_width, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(space.first_width)
+        self.norm2 = BatchNorm2d(space.first_width)
         self.residual = space.stem_width == space.first_width
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,7 +75,7 @@ class Head(nn.Module):
     def __init__(self, space: SearchSpace):
         super().__init__()
         self.conv = nn.Conv2d(space.widths[-1], space.final_width, 1, bias=False)
-        self.norm = nn.BatchNorm2d(space.final_width)
+        self.norm = BatchNorm2d(space.final_width)
         self.hidden = nn.Linear(space.final_width, space.head_width, bias=False)
         self.classifier = nn.Linear(space.head_width, space.num_classes)
 

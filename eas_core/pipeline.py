@@ -63,19 +63,29 @@ def finished(path: Path, stage: str) -> dict:
 
 def _trained(run: Run, stage: str, module: torch.nn.Module, train) -> dict:
     """Load ``module``'s weights and record if the stage is complete, else ``train(module)`` and save both."""
-    folder = run.folder(stage)
+    folder, devices = run.folder(stage), run.devices
+    path = folder / "record.json"
 
     def make() -> dict:
         with PeakMemory(run.device) as memory:
             curve, seconds = train(module)
+        if not devices.first:
+            return {}
         result = {"curve": curve, "peak_memory_bytes": memory.bytes}
         metadata = {"stage": stage, "profile": run.profile.name}
         records.save_tensors(folder / "weights.safetensors", module.state_dict(), metadata)
-        record = records.write_record(folder / "record.json", stage, run.settings(stage), result, seconds, run.device)
+        settings, launch = run.settings(stage), devices.described()
+        record = records.write_record(path, stage, settings, result, seconds, run.device, launch)
         records.remove_checkpoints(folder / "checkpoint.pt")
         return record
 
-    record = _once(folder, stage, make)
+    if devices.count == 1:
+        record = _once(folder, stage, make)
+    else:
+        if not devices.as_first(path.exists()):
+            make()  # all of them; the first one locks the folder and writes
+            devices.wait()
+        record = finished(path, stage)
     records.load_into(module, folder / "weights.safetensors")
     return record
 

@@ -298,14 +298,19 @@ def provenance(device: torch.device | str = "cpu") -> dict:
     }
 
 
-def write_record(path: Path, kind: str, settings: dict, result: dict, seconds: float, device="cpu") -> dict:
-    """Write and return a record: what was asked (``settings``), what came out (``result``), and its provenance."""
+def write_record(
+    path: Path, kind: str, settings: dict, result: dict, seconds: float, device="cpu", launch: dict | None = None
+) -> dict:
+    """Write and return a record: what was asked (``settings``), what came out (``result``), and its provenance.
+
+    ``launch`` joins the provenance: see :meth:`eas_core.devices.Devices.described`.
+    """
     record = {
         "kind": kind,
         "settings": settings,
         "result": result,
         "seconds": round(seconds, 3),
-        "provenance": provenance(device),
+        "provenance": {**provenance(device), **(launch or {})},
     }
     write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
     return record

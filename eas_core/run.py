@@ -15,6 +15,7 @@ import torch
 
 from eas_core import data, profiles, records
 from eas_core.data import Split
+from eas_core.devices import ALONE, Devices
 from eas_core.errors import EASError
 from eas_core.stages import STAGES, lineage
 from eas_core.tasks import TaskSet
@@ -24,7 +25,10 @@ DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 @dataclass(frozen=True)
 class Run:
-    """One profile with one seed, and where its artefacts lie. ``deadline`` is a ``time.monotonic()`` value."""
+    """One profile with one seed, and where its artefacts lie. ``deadline`` is a ``time.monotonic()`` value.
+
+    ``devices`` are the processes that train together; they enter provenance, not keys.
+    """
 
     profile: profiles.Profile
     seed: int = 0
@@ -32,6 +36,7 @@ class Run:
     device: str = "cpu"
     deadline: float | None = None
     progress: bool = True
+    devices: Devices = ALONE
 
     @property
     def tasks(self) -> TaskSet:
@@ -67,7 +72,8 @@ class Run:
             "folder": self.folder(stage),
             "deadline": self.deadline,
             "progress": self.progress,
-            "settings_key": self.key(stage),
+            "settings_key": f"{self.key(stage)} {self.devices.variant}".strip(),
+            "devices": self.devices,
         }
 
     def splits(self, *names: str) -> list[Split]:
@@ -88,6 +94,7 @@ def make_run(
     device: str = "auto",
     max_minutes: float | None = None,
     progress: bool = True,
+    devices: Devices = ALONE,
 ) -> Run:
     """A run from plain values, as notebooks and the command line give them.
 
@@ -109,7 +116,10 @@ def make_run(
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
-    return Run(profiles.load(profile, overrides), int(seed), Path(root), device, deadline, progress)
+    settings = profiles.load(profile, overrides)
+    names = ("teacher.batch_size", "supernet.batch_size", "generator.task_images", "generator.context_images")
+    devices.check({name: getattr(getattr(settings, name.split(".")[0]), name.split(".")[1]) for name in names})
+    return Run(settings, int(seed), Path(root), device, deadline, progress, devices)
 
 
 def _check_folder(root: str | Path) -> None:

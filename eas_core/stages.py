@@ -22,6 +22,7 @@ STAGES = {  # name: (the stage before, the settings added to that stage's)
     "tested-OFA-V": ("evolved", ("evaluation.batch_size",)),
     "tested-OFA-T": ("evolved", ("evaluation.batch_size",)),
 }
+TRAINED = ("teacher", "supernet", "generator", "multi_path")  # by all processes of a launch; first in every lineage
 METHODS = ("OFA-V", "OFA-T", "multi-path", "EAS")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from eas_core.devices import ALONE, Devices
 from eas_core.errors import SpaceError
 
 READINGS = ("exclude", "zero")
@@ -69,14 +70,18 @@ class TaskSet:
         return self.membership().int().argmax(0).to(labels.device)[labels]
 
 
-def task_dropout_mask(labels: Tensor, tasks: TaskSet, q: float, generator: torch.Generator) -> Tensor:
+def task_dropout_mask(
+    labels: Tensor, tasks: TaskSet, q: float, generator: torch.Generator, devices: Devices = ALONE
+) -> Tensor:
     """The mask m of Eq. (A), shape (n, C), grouped by task as in Eq. (B); true means kept.
 
     For each image every task other than its own is dropped with probability ``q``, all classes of the task together;
-    its own task is always kept. ``q=0`` drops nothing, ``q=1`` leaves the target task only.
+    its own task is always kept. ``q=0`` drops nothing, ``q=1`` leaves the target task only. With several ``devices``,
+    ``labels`` are this one's share of a batch; numbers are drawn for the whole of it.
     """
     own = torch.nn.functional.one_hot(tasks.task_of(labels), len(tasks)).bool()
-    kept = torch.rand(len(labels), len(tasks), generator=generator).to(labels.device) >= q
+    drawn = torch.rand(len(labels) * devices.count, len(tasks), generator=generator)
+    kept = devices.share(drawn).to(labels.device) >= q
     return _by_class(own | kept, tasks)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from eas_core import profiles
 from eas_core.cost import madds_millions
 from eas_core.data import Split, normalise, rng
+from eas_core.devices import ALONE, Devices
 from eas_core.generator import ArchitectureGenerator, sample_gates
 from eas_core.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
 from eas_core.supernet import Supernet
@@ -52,6 +53,7 @@ def train_generator(
     profile: profiles.Profile,
     seed: int,
     folder: Path,
+    devices: Devices = ALONE,
     **loop,
 ) -> tuple[list[dict], float]:
     """Train the generator in place; returns (training curve, seconds).
@@ -59,7 +61,8 @@ def train_generator(
     A generator with the heads of :mod:`eas_core.multi_path` trains its path weights instead of gates. The supernet runs
     with batch statistics (running statistics fit no sub-network) and is not changed. Its batch holds images of the
     scenario's task, and ``context_images`` of all tasks so that the statistics resemble those that calibration will use;
-    only the task's images enter the loss, only the task's classes compete.
+    only the task's images enter the loss, only the task's classes compete. Several
+    ``devices`` share the images of each scenario.
     """
     settings = profile.generator
     multi_path = makes_paths(generator)
@@ -70,14 +73,22 @@ def train_generator(
     generator.train()
     device = split.labels.device
     pools = [split.of_task(tasks, t) for t in range(len(tasks))]
+    of_task = {f"generator.task_images ({tasks.names[t]})": len(pool) for t, pool in enumerate(pools)}
+    devices.check({name: min(settings.task_images, count) for name, count in of_task.items()})
+    devices.check({"generator.context_images": settings.context_images})
 
-    def validation_loss(which: Tensor | PathWeights, task: int, draw: torch.Generator) -> Tensor:
+    def draw_images(task: int, draw: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+        """Indices of this device's images of the task and of all tasks, micro-batch by micro-batch."""
         pool = pools[task]
-        own = pool[torch.randperm(len(pool), generator=draw)[: settings.task_images].to(device)]
-        context = torch.randint(len(split), (settings.context_images,), generator=draw).to(device)
+        own = devices.share(pool[torch.randperm(len(pool), generator=draw)[: settings.task_images].to(device)])
+        context = torch.randint(len(split), (settings.context_images,), generator=draw)
+        context = devices.share(context).to(device)
+        return [(own[i], context[j]) for i, j in zip(devices.micro(len(own)), devices.micro(len(context)), strict=True)]
+
+    def validation_loss(which: Tensor | PathWeights, own: Tensor, context: Tensor) -> Tensor:
         images = normalise(split.images[torch.cat([own, context])])
         run = supernet.forward_paths if isinstance(which, PathWeights) else supernet
-        logits = run(images, which)[: len(own)]
+        logits = devices.forward(run, images, which)[: len(own)]
         labels = split.labels[own]
         return F.cross_entropy(own_task_logits(logits, labels, tasks), labels)
 
@@ -93,24 +104,35 @@ def train_generator(
         else:
             choices = gates = sample_gates(z, settings.tau, draw)
             cost = madds_millions(supernet.space, gates)
-        losses = [validation_loss(choices[i], int(task[i]), draw) for i in range(count)]
+        optimizer.zero_grad()
+        losses = []
+        for i in range(count):
+            for own, context in draw_images(int(task[i]), draw):
+                loss = validation_loss(choices[i], own, context)
+                if devices.micro_batches > 1:  # backward at once, so that only one micro-batch's activations are kept
+                    (loss / (count * devices.micro_batches)).backward(retain_graph=True)
+                    loss = loss.detach()
+                losses.append(loss)
         target = settings.aim * budget.to(device)
         loss = joint_loss(torch.stack(losses).mean(), cost, target, settings.lam)
-        optimizer.zero_grad()
         loss.backward()
+        devices.average_gradients(generator)
         optimizer.step()
         error = ((cost.detach() - target).abs() / target).mean().item()
-        return {"validation loss": float(sum(x.item() for x in losses) / count), "cost error": error}
+        validation = float(sum(x.item() for x in losses) / len(losses))
+        return devices.mean({"validation loss": validation, "cost error": error})
 
     images_per_step = settings.scenarios_per_step * (settings.task_images + settings.context_images)
     modules = {"generator": generator}
-    return train(
-        "multi-path generator" if multi_path else "generator",
-        folder,
-        settings.steps,
-        modules,
-        optimizer,
-        step,
-        images_per_step=images_per_step,
-        **loop,
-    )
+    with devices.synchronised(supernet):
+        return train(
+            "multi-path generator" if multi_path else "generator",
+            folder,
+            settings.steps,
+            modules,
+            optimizer,
+            step,
+            images_per_step=images_per_step,
+            devices=devices,
+            **loop,
+        )

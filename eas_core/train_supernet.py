@@ -15,6 +15,7 @@ from torch import Tensor
 
 from eas_core import profiles
 from eas_core.data import Split, augment, epoch_order, normalise, rng
+from eas_core.devices import ALONE, Devices
 from eas_core.space import EXPANSIONS, LARGEST, sample
 from eas_core.supernet import Supernet
 from eas_core.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
@@ -22,17 +23,25 @@ from eas_core.training import cosine, make_optimizer, set_lr, train
 
 
 def batch(
-    split: Split, step: int, batch_size: int, settings: profiles.Data, seed: int, name: str
+    split: Split,
+    step: int,
+    batch_size: int,
+    settings: profiles.Data,
+    seed: int,
+    name: str,
+    devices: Devices = ALONE,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The augmented training batch of one step: images (n, 3, r, r), labels (n,), indices (n,).
 
     Drawn from ``seed``, ``name`` and ``step`` alone. A last partial batch is dropped.
+    With several ``devices`` the step's batch is the same, and this is this device's share of it.
     """
     batch_size = min(batch_size, len(split))
     epoch, position = divmod(step, len(split) // batch_size)
     order = epoch_order(len(split), epoch, seed, name)
-    index = order[position * batch_size : (position + 1) * batch_size].to(split.labels.device)
-    return augment(split.images[index], settings, rng(seed, name, "augment", step)), split.labels[index], index
+    index = devices.share(order[position * batch_size : (position + 1) * batch_size]).to(split.labels.device)
+    images = augment(split.images[index], settings, rng(seed, name, "augment", step), devices)
+    return images, split.labels[index], index
 
 
 def steps_of(epochs: float, split: Split, batch_size: int) -> int:
@@ -45,27 +54,49 @@ def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> float:
 
 
 def train_teacher(
-    network: Supernet, split: Split, profile: profiles.Profile, seed: int, folder: Path, **loop
+    network: Supernet,
+    split: Split,
+    profile: profiles.Profile,
+    seed: int,
+    folder: Path,
+    devices: Devices = ALONE,
+    **loop,
 ) -> tuple[list[dict], float]:
     """Train the largest sub-network in place, without task dropout (section 6.2); returns (training curve, seconds)."""
     settings, tasks = profile.teacher, loop.pop("tasks")
     optimizer = make_optimizer(network, settings.optimizer)
     steps = steps_of(settings.epochs, split, settings.batch_size)
+    devices.check({"teacher.batch_size": min(settings.batch_size, len(split))})
     network.train()
 
     def step(index: int) -> dict[str, float]:
-        images, labels, _ = batch(split, index, settings.batch_size, profile.data, seed, "teacher")
+        images, labels, _ = batch(split, index, settings.batch_size, profile.data, seed, "teacher", devices)
         set_lr(optimizer, cosine(index, steps, settings.optimizer.lr, settings.warmup))
-        logits = network(images, LARGEST)
-        loss = F.cross_entropy(logits, labels, label_smoothing=settings.label_smoothing)
         optimizer.zero_grad()
-        loss.backward()
+        total = accuracy = 0.0
+        for part in devices.micro(len(labels)):
+            logits = devices.forward(network, images[part], LARGEST)
+            loss = F.cross_entropy(logits, labels[part], label_smoothing=settings.label_smoothing)
+            (loss / devices.micro_batches).backward()
+            total += loss.item() / devices.micro_batches
+            accuracy += _accuracy(logits.detach(), labels[part], tasks) / devices.micro_batches
+        devices.average_gradients(network)
         optimizer.step()
-        return {"loss": loss.item(), "task accuracy": _accuracy(logits.detach(), labels, tasks)}
+        return devices.mean({"loss": total, "task accuracy": accuracy})
 
-    return train(
-        "teacher", folder, steps, {"network": network}, optimizer, step, images_per_step=settings.batch_size, **loop
-    )
+    modules, images_per_step = {"network": network}, settings.batch_size
+    with devices.synchronised(network):
+        return train(
+            "teacher",
+            folder,
+            steps,
+            modules,
+            optimizer,
+            step,
+            images_per_step=images_per_step,
+            devices=devices,
+            **loop,
+        )
 
 
 def distillation_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
@@ -77,9 +108,10 @@ def distillation_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def teacher_logits(teacher: Supernet, split: Split, batch_size: int = 512) -> Tensor:
+def teacher_logits(teacher: Supernet, split: Split, batch_size: int = 512, devices: Devices = ALONE) -> Tensor:
     """The teacher's logits (n, C) on the images of a split as they are, without augmentation."""
-    return torch.cat([teacher(normalise(images), LARGEST) for images in split.images.split(batch_size)])
+    batches = split.images.split(batch_size)
+    return torch.cat([devices.forward(teacher, normalise(images), LARGEST) for images in batches])
 
 
 def train_supernet(
@@ -89,6 +121,7 @@ def train_supernet(
     profile: profiles.Profile,
     seed: int,
     folder: Path,
+    devices: Devices = ALONE,
     **loop,
 ) -> tuple[list[dict], float]:
     """Progressive shrinking in place, all stages in order; returns (training curve, seconds).
@@ -99,11 +132,13 @@ def train_supernet(
     settings, tasks = profile.supernet, loop.pop("tasks")
     optimizer = make_optimizer(network, settings.optimizer)
     lengths = [steps_of(stage.epochs, split, settings.batch_size) for stage in settings.stages]
+    devices.check({"supernet.batch_size": min(settings.batch_size, len(split))})
+    passes = settings.subnets_per_step * devices.micro_batches
     network.train()
     distil = teacher is not None and settings.distillation > 0
     if distil:
         teacher.eval().requires_grad_(False)
-    cached = teacher_logits(teacher, split) if distil and settings.cached_teacher else None
+    cached = teacher_logits(teacher, split, devices=devices) if distil and settings.cached_teacher else None
 
     def step(index: int) -> dict[str, float]:
         number, local = 0, index
@@ -115,33 +150,44 @@ def train_supernet(
             network.sort_channels()  # once-for-all: channels by importance before width becomes elastic
             optimizer.state.clear()  # the optimiser's moments belong to the old order
         set_lr(optimizer, cosine(local, lengths[number], stage.lr, settings.warmup))
-        images, labels, chosen = batch(split, index, settings.batch_size, profile.data, seed, "supernet")
+        images, labels, chosen = batch(split, index, settings.batch_size, profile.data, seed, "supernet", devices)
         draw = rng(seed, "supernet", "draw", index)
-        mask = task_dropout_mask(labels, tasks, settings.task_dropout.q, draw)
+        mask = task_dropout_mask(labels, tasks, settings.task_dropout.q, draw, devices)
         soft = None
         if distil:
             with torch.no_grad():
-                soft = cached[chosen] if settings.cached_teacher else teacher(images, LARGEST)
+                soft = cached[chosen] if settings.cached_teacher else devices.forward(teacher, images, LARGEST)
                 soft = apply_mask(soft, mask, settings.task_dropout.reading)
         optimizer.zero_grad()
         total = accuracy = 0.0
         for _ in range(settings.subnets_per_step):
             architecture = sample(draw, stage.depths, stage.expansions, stage.kernels)
-            raw = network(images, architecture)
-            logits = apply_mask(raw, mask, settings.task_dropout.reading)
-            loss = F.cross_entropy(logits, labels)
-            if soft is not None:
-                loss = loss + settings.distillation * distillation_loss(logits, soft)
-            (loss / settings.subnets_per_step).backward()
-            total += loss.item() / settings.subnets_per_step
-            accuracy += _accuracy(raw.detach(), labels, tasks) / settings.subnets_per_step
+            for part in devices.micro(len(labels)):
+                raw = devices.forward(network, images[part], architecture)
+                logits = apply_mask(raw, mask[part], settings.task_dropout.reading)
+                loss = F.cross_entropy(logits, labels[part])
+                if soft is not None:
+                    loss = loss + settings.distillation * distillation_loss(logits, soft[part])
+                (loss / passes).backward()
+                total += loss.item() / passes
+                accuracy += _accuracy(raw.detach(), labels[part], tasks) / passes
+        devices.average_gradients(network)
         optimizer.step()
-        return {"loss": total, "task accuracy": accuracy}
+        return devices.mean({"loss": total, "task accuracy": accuracy})
 
-    images_per_step = settings.batch_size * settings.subnets_per_step
-    return train(
-        "supernet", folder, sum(lengths), {"network": network}, optimizer, step, images_per_step=images_per_step, **loop
-    )
+    modules, images_per_step = {"network": network}, settings.batch_size * settings.subnets_per_step
+    with devices.synchronised(network):
+        return train(
+            "supernet",
+            folder,
+            sum(lengths),
+            modules,
+            optimizer,
+            step,
+            images_per_step=images_per_step,
+            devices=devices,
+            **loop,
+        )
 
 
 def _width_becomes_elastic(stages: tuple[profiles.Stage, ...], number: int) -> bool:

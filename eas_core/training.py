@@ -14,11 +14,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
 from eas_core import profiles, records
+from eas_core.devices import ALONE, Devices
 from eas_core.errors import CheckpointError, EASError
 from eas_core.progress import reporter
 
@@ -43,6 +45,8 @@ def keep_freed_memory() -> None:
 class Stopped(EASError):
     """Training stopped before its end, after saving; running the same command again continues it."""
 
+    alike = True
+
 
 def train(
     name: str,
@@ -56,6 +60,7 @@ def train(
     deadline: float | None = None,
     progress: bool = True,
     settings_key: str = "",
+    devices: Devices = ALONE,
 ) -> tuple[list[dict[str, float]], float]:
     """Call ``step(0) .. step(steps - 1)``, continuing from ``folder/checkpoint.pt`` where there is one.
 
@@ -63,20 +68,26 @@ def train(
     each the mean of the steps since the last) and the seconds spent, earlier sittings included. ``folder/metrics.jsonl``
     gets a line for each point, with the seconds so far and images a second, and after an interruption goes on where the
     checkpoint was made. Raises :class:`Stopped` after saving, when ``deadline`` (``time.monotonic()``) has passed or on
-    SIGTERM or Ctrl-C, and :class:`EASError` if another process is training in the folder.
+    SIGTERM or Ctrl-C, and :class:`EASError` if another process is training in the folder. Several ``devices`` load the
+    same checkpoint, the first one writes it, and all stop after the same step if one has to.
     """
     keep_freed_memory()
     folder = Path(folder)
     path, metrics = folder / "checkpoint.pt", folder / "metrics.jsonl"
     every = max(1, steps // POINTS)
-    with records.only_writer(folder), stop_requests() as stop:
+    alone = records.only_writer(folder) if devices.first else nullcontext()
+    with alone, stop_requests(patient=devices.count > 1) as stop:
         state = _restore(path, modules, optimizer, settings_key, steps)
         done, curve, pending, lines, spent = (state[k] for k in ("step", "curve", "pending", "metrics", "seconds"))
-        records.write_lines(metrics, lines)
+        devices.copy_from_first(modules, done)
+        if devices.first:
+            records.write_lines(metrics, lines)
         started = saved = point_time = time.monotonic()
         point_step, saved_step = done, done
 
         def save() -> None:
+            if not devices.first:
+                return
             records.save_checkpoint(
                 path,
                 {
@@ -91,7 +102,7 @@ def train(
                 },
             )
 
-        with reporter(name, steps, done, enabled=progress) as show:
+        with reporter(name, steps, done, enabled=progress and devices.first) as show:
             for index in range(done, steps):
                 pending.append(step(index))
                 done, now = index + 1, time.monotonic()
@@ -100,16 +111,19 @@ def train(
                     curve.append({"step": done, **{k: sum(p[k] for p in pending) / len(pending) for k in pending[-1]}})
                     seconds = {"seconds": round(spent + now - started, 3), "images_per_second": round(rate, 1)}
                     lines.append({**curve[-1], **seconds})
-                    records.append_line(metrics, lines[-1])
+                    if devices.first:
+                        records.append_line(metrics, lines[-1])
                     pending, point_step, point_time = [], done, now
                 numbers = {k: f"{v:.3g}" for k, v in (curve or pending)[-1].items() if k != "step"}
                 more = {"last checkpoint": f"step {saved_step}" if saved_step else "none"}
                 show(done, {**numbers, "images/s": f"{rate:.0f}"}, more)
                 late = deadline is not None and now > deadline
-                if done < steps and (stop.requested or late or now - saved > CHECKPOINT_SECONDS):
+                halt = devices.any(stop.requested or late)
+                if done < steps and (halt or now - saved > CHECKPOINT_SECONDS):
                     save()
                     saved, saved_step = time.monotonic(), done
-                    if stop.requested or late:
+                    if halt:
+                        devices.wait()  # a launcher ends the others as soon as one has ended
                         raise Stopped(f"{name}: stopped after step {done} of {steps}, saved; run again to continue")
         return curve, spent + time.monotonic() - started
 
@@ -148,11 +162,15 @@ def _restore(
 class stop_requests:
     """While training, SIGTERM and the first Ctrl-C only raise a flag: a step is never torn in two. A second Ctrl-C does.
 
-    Signals can only be caught in the main thread; elsewhere nothing is changed.
+    ``patient``: nor does a second one interrupt, for launchers that pass on what a process was sent already. Signals
+    can only be caught in the main thread; elsewhere nothing is changed.
     """
 
     #: Whether a stop was asked for.
     requested = False
+
+    def __init__(self, patient: bool = False):
+        self.patient = patient
 
     def __enter__(self):
         self.previous = {}
@@ -165,7 +183,7 @@ class stop_requests:
             signal.signal(number, handler)
 
     def _note(self, number, _frame):
-        if self.requested and number == signal.SIGINT:  # SIGTERM may come twice, from srun and the batch script
+        if self.requested and number == signal.SIGINT and not self.patient:  # SIGTERM may come twice, as from srun
             raise KeyboardInterrupt
         self.requested = True
 
