@@ -1,7 +1,7 @@
 """The explorer: task and budget in, the trained generator's architecture out, in a live notebook and in the page.
 
 ``explore(run)`` gives the widget; where anywidget is not installed, plain ipywidgets do the same with less drawing.
-Both know ``task``, ``budget``, ``draw``, ``architecture``, ``network()`` and ``specialize()``.
+Both know ``task``, ``budget``, ``draw``, ``architecture``, ``derived`` and ``specialize()``.
 """
 
 from __future__ import annotations
