@@ -64,7 +64,7 @@ class Devices:
 
     @property
     def variant(self) -> str:
-        """What a checkpoint must share with a training that continues it: the options that change more than rounding."""
+        """The options that change more than rounding, which a checkpoint must share with a training that continues it."""
         options = [self.mixed_precision] * (self.mixed_precision != "no")
         return " ".join(options + [f"{self.micro_batches} micro-batches"] * (self.micro_batches > 1))
 

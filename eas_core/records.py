@@ -93,7 +93,7 @@ LOCK_SECONDS = 3.0  # to wait for a writer that is about to end: a job that is r
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold a folder for writing; while another process or thread does, :class:`EASError` names it in one line.
 
-    A writer that is about to end is waited for, :data:`LOCK_SECONDS` at most. The lock is the kernel's (flock), so that
+    A writer that is about to end is waited for, ``LOCK_SECONDS`` at most. The lock is the kernel's (flock), so that
     of a killed process is gone with it, and what it left half-written is removed. The same thread may hold a folder
     twice. Where the file system has no locks, a line says so.
     """

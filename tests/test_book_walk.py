@@ -176,3 +176,9 @@ def test_a_chapter_has_a_question_what_was_learnt_and_exercises_with_solutions(p
             f"{page}: the solution of {solved[-1]} shows no output"
         )
     assert sorted(solved) == sorted(exercises)
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page.startswith("executed/")] if HTML.exists() else [])
+def test_every_figure_has_an_alternative_text(page):
+    for image in soup(page).select(".cell_output img"):
+        assert image.get("alt", "").strip() and not image["alt"].endswith(".png"), image
