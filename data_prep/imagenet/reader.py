@@ -1,0 +1,85 @@
+"""Reads what `eas prepare` packed: ``open_packed(folder)["train"].decode(0)``."""
+
+from __future__ import annotations
+
+import io
+import mmap
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from eas_core import records
+from eas_core.errors import CheckpointError, DataError
+
+SPLITS = ("train", "valid", "test")
+
+
+class Packed:
+    """A split: JPEGs in memory-mapped shards, sorted by label and name; may be read by many threads at once."""
+
+    def __init__(self, name: str, shards: list[Path], place: np.ndarray, labels: np.ndarray, digest: str):
+        """``place`` int64 (n, 3): shard, offset and length of each photograph, in bytes."""
+        self.name = name
+        self.labels = labels  # int64 (n,)
+        self.digest = digest  # SHA-256 of names, labels and packed JPEGs
+        self._place = place
+        self._shards = shards
+        self._maps: dict[int, mmap.mmap] = {}
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getstate__(self) -> dict:  # for worker processes, which map the shards themselves
+        return {**self.__dict__, "_maps": {}}
+
+    def jpeg(self, i: int) -> bytes:
+        """The packed JPEG of photograph i."""
+        number, offset, length = self._place[i].tolist()
+        mapped = self._maps.get(number)
+        if mapped is None:
+            try:
+                with open(self._shards[number], "rb") as file:
+                    mapped = self._maps[number] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            except OSError as error:
+                raise DataError(f"packed: {self._shards[number]} cannot be read ({error.strerror})") from None
+        return mapped[offset : offset + length]
+
+    def decode(self, i: int) -> np.ndarray:
+        """Photograph i as uint8 (3, H, W), RGB; the smaller of H and W is 256."""
+        try:
+            image = Image.open(io.BytesIO(self.jpeg(i))).convert("RGB")
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"packed: photograph {i} of {self.name} is damaged ({error}); prepare it again") from None
+        return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+    def decode_all(self, indices: Sequence[int], pool: Executor) -> list[np.ndarray]:
+        """Several photographs, in the order of the indices, decoded by the threads of a pool (sizes differ)."""
+        return list(pool.map(self.decode, map(int, indices)))
+
+
+def open_packed(folder: str | Path) -> dict[str, Packed]:
+    """The splits train, valid and test in a folder that `eas prepare` filled.
+
+    Raises:
+        DataError: the folder holds none, or not all of it (prepare it again: what is there is kept).
+    """
+    packed = Path(folder) / "packed"
+    try:
+        tensors, about = records.load_tensors(packed / "index.safetensors")
+        shards = [packed / f"{number:05d}.bin" for number in range(len(about["shards"]))]
+        for path, size in zip(shards, about["shards"], strict=True):
+            if not path.is_file() or path.stat().st_size != size:
+                raise DataError(f"packed: {path} is missing or not {size:,} bytes; run eas prepare again")
+        return {
+            name: Packed(name, shards, tensors[f"{name}.place"].numpy(), tensors[f"{name}.labels"].numpy(), digest)
+            for name, digest in about["digest"].items()
+        }
+    except CheckpointError as error:
+        raise DataError(
+            f"packed: {folder} holds no complete set of packed photographs; run eas prepare ({error})"
+        ) from None
+    except (KeyError, TypeError) as error:
+        raise DataError(f"packed: {packed / 'index.safetensors'} is of another version (no {error})") from None
