@@ -24,7 +24,7 @@ class Problem(NamedTuple):
     detail: str
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Photo:
     """One photograph of the source: which it is, and where its bytes are."""
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from PIL import Image
@@ -30,11 +29,8 @@ UNIT = 2048  # photographs in a shard, which makes about 60 MB
 VERSION = 1  # of the files written here; another one makes all units anew
 _LONGEST = 65_500  # pixels of a JPEG
 
-# What a damaged photograph raises from the decoder
-_DAMAGE = (OSError, SyntaxError, ValueError, struct.error, EOFError, IndexError, Image.DecompressionBombError)
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one photograph turned out to be; sizes in bytes, ``problem`` is empty if it decodes."""
 
@@ -79,7 +75,9 @@ def examine(data: bytes | str, pack: bool) -> tuple[Outcome, bytes]:
     try:
         image = decode(data)
         packed = shrink(image) if pack else b""
-    except _DAMAGE as error:
+    except MemoryError:  # no fault of the photograph's
+        raise
+    except Exception as error:  # decoders raise many kinds for damaged bytes
         reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else " ".join(str(error).split())
         return Outcome(**known, problem=f"does not decode ({reason or type(error).__name__:.100})"), b""
     return Outcome(**known, length=len(packed), packed_sha256=hashlib.sha256(packed).hexdigest()), packed
@@ -128,7 +126,7 @@ def _make(out: Path, number: int, unit: list[Photo], pack: bool, pool, workers: 
     outcomes, content, offset = [], [], 0
     for outcome, packed in _in_order(pool, workers, unit, pack):
         if pack and not outcome.problem:
-            outcome = Outcome(**{**vars(outcome), "shard": number, "offset": offset})
+            outcome = replace(outcome, shard=number, offset=offset)
             content.append(packed)
             offset += len(packed)
         outcomes.append(outcome)

@@ -78,7 +78,10 @@ def prepare(
     out, paths = Path(out), [Path(path) for path in paths]
     _claim(out, source)
     wnids = [wnid for group in imagenet.TASKS[source].values() for wnid in group]
-    found = sources.find(paths, set(wnids), Path(truth) if truth else None, progress=progress)
+    try:
+        found = sources.find(paths, set(wnids), Path(truth) if truth else None, progress=progress)
+    except OSError as error:
+        raise DataError(f"--source: {error.filename} cannot be read ({error.strerror})") from None
     _none_empty(found.photos, wnids, paths)
     outcomes = packing.run(found.photos, out, pack=pack, workers=workers, progress=progress)
     problems = found.problems + [
