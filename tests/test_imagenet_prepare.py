@@ -458,7 +458,19 @@ def test_labels_in_another_order_are_noticed_by_the_names(photos, tmp_path, monk
     monkeypatch.setattr(archives, "wnids", lambda: tuple(reversed(sorted(WNIDS))) + OTHERS)
     with pytest.raises(DataError) as error:
         make(source, tmp_path / "out")
-    assert "no usable photograph" in one_line(error.value)
+    assert "no usable photograph" in one_line(error.value) and "but its name means" in str(error.value)
+
+
+def test_whole_classes_that_are_missing_are_refused_with_a_report(photos, tmp_path):
+    gone = f"train/{WNIDS[8]}/"
+    source = tree(tmp_path / "source", {name: data for name, data in photos.items() if not name.startswith(gone)})
+    with pytest.raises(DataError) as error:
+        make(source, tmp_path / "out")
+    assert f"no usable photograph of {WNIDS[8]} (train); all 60" in one_line(error.value)
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert f"{WNIDS[8]} ({imagenet.CLASS_NAMES[WNIDS[8]]}): 0 training photographs, 1300 in the paper" in report
+    make(tree(source, photos), tmp_path / "out")  # completed, it goes on
+    assert len(open_packed(tmp_path / "out")["train"]) == 120
 
 
 def test_what_could_not_be_read_is_tried_again(photos, tmp_path, prepared, folders, monkeypatch):

@@ -16,7 +16,7 @@ import csv
 import hashlib
 import io
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +82,7 @@ def prepare(
         found = sources.find(paths, set(wnids), Path(truth) if truth else None, progress=progress)
     except OSError as error:
         raise DataError(f"--source: {error.filename} cannot be read ({error.strerror})") from None
-    _none_empty(found.photos, wnids, paths)
+    _require_all(found.photos, wnids, source, out, found.problems)
     outcomes = packing.run(found.photos, out, pack=pack, workers=workers, progress=progress)
     problems = found.problems + [
         Problem("damaged", photo.name, f"{outcomes[photo.name].problem}, in {photo.place}")
@@ -90,7 +90,7 @@ def prepare(
         if outcomes[photo.name].problem
     ]
     usable = [photo for photo in found.photos if not outcomes[photo.name].problem]
-    _none_empty(usable, wnids, paths)
+    _require_all(usable, wnids, source, out, problems)
     splits = _splits(usable, wnids, seed)
     problems += [*_missing(found, wnids), *_double(splits, outcomes)]
     counts = {wnid: report.Counts(**counted) for wnid, counted in _counted(splits, wnids).items()}
@@ -129,15 +129,24 @@ def _claim(out: Path, source: str) -> None:
     records.write_atomic(mark, content)
 
 
-def _none_empty(photos: Iterable[Photo], wnids: list[str], paths: list[Path]) -> None:
-    present = {(photo.split, photo.wnid) for photo in photos}
-    lacking = [f"{wnid} ({split})" for split in (TRAIN, VAL) for wnid in wnids if (split, wnid) not in present]
-    if lacking:
-        more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-        raise DataError(
-            f"--source: {', '.join(map(str, paths))} has no usable photograph of {', '.join(lacking[:5])}{more}; "
-            f"all {len(wnids)} classes are needed in train and val"
-        )
+def _require_all(photos: list[Photo], wnids: list[str], source: str, out: Path, problems: list[Problem]) -> None:
+    """Refuse a copy that lacks whole classes, and leave a report that says what it has."""
+    number = Counter((photo.split, photo.wnid) for photo in photos)
+    lacking = [f"{wnid} ({split})" for split in (TRAIN, VAL) for wnid in wnids if not number[split, wnid]]
+    if not lacking:
+        return
+    seen = ""
+    if not (out / "manifest.csv").exists():
+        counts = {wnid: report.Counts(number[TRAIN, wnid], 0, number[VAL, wnid]) for wnid in wnids}
+        page = report.page(source, counts, problems, ["not prepared: whole classes are missing"])
+        records.write_atomic(out / "report.md", page.encode(errors="backslashreplace"))
+        seen = f"; see {out / 'report.md'}"
+    more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+    why = "".join(f"; {problem.path}: {problem.detail}" for problem in problems[:1])
+    raise DataError(
+        f"--source: no usable photograph of {', '.join(lacking[:5])}{more}; all {len(wnids)} classes are needed in "
+        f"train and val{why}{seen}"
+    )
 
 
 def _splits(photos: list[Photo], wnids: list[str], seed: int) -> dict[str, list[Photo]]:
