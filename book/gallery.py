@@ -1,12 +1,16 @@
 """The page with all figures, from the executed notebooks: ``python book/gallery.py EXECUTED... > book/executed/gallery.md``.
 
-Each figure outside a solution becomes a small image in ``gallery/`` beside the notebooks and a card that leads to its section.
+Each figure outside a solution becomes a small image in ``gallery/`` beside the notebooks and a card that leads to its section. A card says what
+the function that drew the figure says of itself: the first line of its docstring.
 """
 
 from __future__ import annotations
 
+import ast
 import base64
+import importlib
 import io
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,12 +24,29 @@ from myst_parser.mdit_to_docutils.base import compute_unique_slug
 from PIL import Image
 
 WIDTH = 900  # pixels: twice what a card shows
+MODULES = ("figures", "paper_figures", "claims_figure")  # of eas_core
 
 
 class Figure(NamedTuple):
     png: bytes
     section: str  # its heading, in Markdown
     slug: str  # by which links find that heading
+    caption: str  # what it shows, in Markdown; empty if no function of MODULES drew it
+
+
+def caption(source: str) -> str:
+    """The first line of the docstring of the figure function that a cell calls last, as Markdown."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    names = [
+        (call.value.id, call.attr)
+        for call in calls
+        if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name) and call.value.id in MODULES
+    ]
+    if not names:
+        return ""
+    module, name = names[-1]
+    line = getattr(importlib.import_module(f"eas_core.{module}"), name).__doc__.strip().splitlines()[0]
+    return re.sub(r"(?::\w+:)?`+([^`]*)`+", r"`\1`", line)
 
 
 def figures(notebook: nbformat.NotebookNode) -> tuple[str, list[Figure]]:
@@ -45,7 +66,7 @@ def figures(notebook: nbformat.NotebookNode) -> tuple[str, list[Figure]]:
             for output in cell.outputs:
                 image = output.get("data", {}).get("image/png")
                 if image:
-                    found.append(Figure(base64.b64decode(image), section, slugs[-1]))
+                    found.append(Figure(base64.b64decode(image), section, slugs[-1], caption(cell.source)))
     return title, found
 
 
@@ -76,6 +97,7 @@ def page(paths: list[Path]) -> str:
                 f":img-alt: Figure {number} of the chapter “{title}”, section “{figure.section}”",
                 "",
                 f"[{figure.section}]({path.name}#{figure.slug})",
+                *(["", figure.caption] if figure.caption else []),
                 ":::",
                 "",
             ]

@@ -21,7 +21,8 @@ def calibrate(network: Network, split: Split, images: int, batch_size: int, seed
     """Set the running statistics of an extracted network to their mean over ``images`` random training images.
 
     The same images are used for every network of a ``seed``. Returns the network in eval mode. A
-    :class:`~eas_core.supernet.Supernet` is refused: its statistics are shared.
+    :class:`~eas_core.supernet.Supernet` raises :class:`SpaceError`: its statistics are
+    shared. So does the test split: no statistics may come from it.
     """
     if isinstance(network, Supernet):
         raise SpaceError("calibrate: got the supernet; calibrate an extracted copy, supernet.extract(architecture)")

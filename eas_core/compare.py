@@ -56,7 +56,10 @@ def accuracy(records: list[dict], budget: float, task: str | None = None) -> Est
 def difference(
     ours: list[dict], others: list[dict], budgets: list[float], task: str | None = None, confidence: float = 0.95
 ) -> Estimate:
-    """Accuracy of ``ours`` minus that of ``others`` in points, averaged over budgets; records of the same seeds in order."""
+    """Accuracy of ``ours`` minus that of ``others`` in points, averaged over budgets.
+
+    A record a seed, both in the same order; other seeds on one side raise :class:`DataError`.
+    """
     _same_conditions(ours + others)
     seeds = [[record["settings"]["seed"] for record in side] for side in (ours, others)]
     if seeds[0] != seeds[1]:

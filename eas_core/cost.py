@@ -123,7 +123,7 @@ def depth_gates(pairs: Tensor) -> Tensor:
 
 
 def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
-    """Exact multiply-adds of each architecture for one image."""
+    """Exact multiply-adds of each architecture for one image, as whole numbers (not in millions)."""
     return [round(value) for value in cost_of_gates(cost_tables(space)[0], to_gates(architectures)).tolist()]
 
 
@@ -183,9 +183,10 @@ def draw_around(space: SearchSpace, target: float, count: int, generator: torch.
 def sample_near(
     space: SearchSpace, target: float, window: float, count: int, generator: torch.Generator
 ) -> list[Architecture]:
-    """``count`` different random architectures that cost ``target`` million multiply-adds, give or take ``window`` (a share).
+    """``count`` different random architectures that cost ``target`` million multiply-adds, give or take ``window``.
 
-    Drawn by :func:`draw_around`; what falls outside the window is rejected.
+    ``window`` is a share of the target. Drawn by :func:`draw_around`; what falls outside the window is rejected. A target outside the space's range, or a window in which
+    too few are found, raises :class:`SpaceError`.
     """
     low, high = budget_range(space)
     if not low <= target <= high:

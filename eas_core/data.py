@@ -43,6 +43,7 @@ class Split:
         return (tasks.task_of(self.labels) == task).nonzero().flatten()
 
     def to(self, device: torch.device | str) -> Split:
+        """The same split with images and labels on a device."""
         return Split(self.name, self.images.to(device), self.labels.to(device), self.digest)
 
 
@@ -63,7 +64,10 @@ def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
 
 
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
-    """The named splits, prepared once and kept under ``cache`` (a folder keyed by the settings)."""
+    """The named splits at ``resolution`` pixels, prepared once and kept under ``cache`` (a folder keyed by the settings).
+
+    Photographs that are missing or damaged raise :class:`DataError`.
+    """
     relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
     folder = Path(cache) / f"{settings.source}-{resolution}-{records.key(relevant)}"
     if not all((folder / f"{name}.safetensors").exists() for name in SPLITS):

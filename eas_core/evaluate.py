@@ -32,9 +32,11 @@ class Scores:
     task: Tensor
 
     def accuracy(self, task: int | None = None) -> float:
+        """Share of images that were right, a fraction: of one task (its number), or of all."""
         return self.correct[self._of(task)].float().mean().item()
 
     def cross_entropy(self, task: int | None = None) -> float:
+        """Mean cross-entropy in nats, of one task (its number) or of all."""
         return self.loss[self._of(task)].mean().item()
 
     def _of(self, task: int | None) -> Tensor | slice:
@@ -56,7 +58,10 @@ class Scores:
 def score(
     network: torch.nn.Module, split: Split, tasks: TaskSet, index: Tensor | None = None, batch_size: int = 256
 ) -> Scores:
-    """Run a calibrated network over a split, or over the images ``index`` of it."""
+    """Run a calibrated network over a split, or over the images ``index`` (k,) of it; puts it in eval mode.
+
+    Only the classes of an image's own task compete (:func:`eas_core.tasks.own_task_logits`).
+    """
     network.eval()
     index = torch.arange(len(split)) if index is None else index
     if len(index) >= FOLD_FROM:  # each BatchNorm into the convolution before it: fewer passes over memory
@@ -87,7 +92,10 @@ def unpack(text: str, n: int) -> np.ndarray:
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion; sensible near 0 and 1, unlike the normal approximation."""
+    """Wilson's (1927) 95 % interval of ``hits`` out of ``n``, fractions (low, high).
+
+    Sensible near 0 and 1, unlike the normal approximation.
+    """
     p, z2 = hits / n, Z95**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))

@@ -30,6 +30,7 @@ class Job:
 
 
 def variant_name(q: float, reading: str, main_reading: str) -> str:
+    """A variant's name: its drop rate, and its reading of Eq. (A) if that is not the profile's own."""
     return f"q={q:g}" if reading == main_reading else f"q={q:g} {reading}"
 
 

@@ -34,6 +34,7 @@ class TaskNetwork(nn.Module):
         self.register_buffer("classes", torch.tensor(classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Images (n, 3, r, r), floats 0..1, to logits (n, classes of the task)."""
         return self.network((x - self.mean) / self.std)[:, self.classes]
 
 
@@ -65,7 +66,7 @@ def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> li
 
 
 def load(folder: Path) -> TaskNetwork:
-    """Read back what :func:`write` wrote, ready to predict."""
+    """Read back what :func:`write` wrote, ready to predict; damaged or missing files raise :class:`CheckpointError`."""
     path = Path(folder) / "network.json"
     try:
         description = json.loads(path.read_text())
@@ -79,7 +80,7 @@ def load(folder: Path) -> TaskNetwork:
 
 
 def to_onnx(network: TaskNetwork) -> bytes:
-    """The network as ONNX with a free batch size; needs the packages ``onnx`` and ``onnxscript``."""
+    """The network as ONNX with a free batch size; needs the packages ``onnx`` and ``onnxscript``, or raises :class:`EASError`."""
     size = network.network.space.resolution
     try:
         program = torch.onnx.export(

@@ -1,9 +1,10 @@
 """Every figure of the book: pure functions, records or arrays in, a matplotlib ``Figure`` out.
 
 One visual language, set here and nowhere else. Blue is EAS, orange is random architectures, grey is a reference; light
-to dark blue is small to large; every method has its colour and marker in ``METHOD_STYLE``. The colours are Okabe and Ito's, which colour-blind readers can tell apart. Records are
-the plain dicts of :mod:`eas_core.pipeline`. Accuracies are drawn in percent, costs in millions of multiply-adds; bars
-are 95 % intervals and the number n behind them is written on the figure. No function shows or saves anything.
+to dark blue is small to large; every method has its colour and marker in ``METHOD_STYLE``. The colours are Okabe and
+Ito's, which colour-blind readers can tell apart. Records are the plain dicts of :mod:`eas_core.pipeline`. Accuracies are
+drawn in percent, costs in millions of multiply-adds; bars are 95 % intervals and the number n behind them is written on
+the figure. No function shows or saves anything. The first line of each docstring is the figure's caption in the gallery.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
 
 def subplots(rows: int = 1, columns: int = 1, height: float = 3.4, **options):
+    """Matplotlib's ``subplots`` as wide as the book's text; ``height`` in inches. Returns (figure, axes)."""
     return plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
 
 
@@ -105,6 +107,7 @@ def error_bars(low_high: Sequence[Sequence[float]], middle: Sequence[float]) -> 
 
 
 def readable(name: str) -> str:
+    """A name as text: blanks for underscores."""
     return name.replace("_", " ")
 
 
@@ -113,9 +116,10 @@ def readable(name: str) -> str:
 
 @styled
 def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: int = 6) -> Figure:
-    """The first ``per_class`` images of every class, a row a task, class names below.
+    """Images of every class, a row a task, class names below.
 
-    ``images`` uint8 (n, 3, r, r), ``labels`` (n,). A task of more than ``columns`` classes takes several rows.
+    ``images`` uint8 (n, 3, r, r), ``labels`` (n,); the first ``per_class`` of a class are drawn. A task of more than
+    ``columns`` classes takes several rows.
     """
     images, labels = _array(images), _array(labels)
     rows = [(t, group[i : i + columns]) for t, group in enumerate(tasks.classes) for i in range(0, len(group), columns)]
@@ -143,9 +147,10 @@ def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: i
 
 @styled
 def dropout_masks(mask, tasks: TaskSet, labels=None, title: str = "") -> Figure:
-    """Task dropout's masks: ``mask`` (n, C) of 0/1, a row an image, classes grouped by task.
+    """Task dropout's masks, a row an image, classes grouped by task.
 
-    With ``labels`` (n,) the block of each image's own task, which is never dropped, is outlined.
+    ``mask`` is (n, C) of 0/1. With ``labels`` (n,) the block of each image's own task, which is never dropped, is
+    outlined.
     """
     mask = _array(mask).astype(float)
     order = [c for group in tasks.classes for c in group]
@@ -179,7 +184,7 @@ def dropout_masks(mask, tasks: TaskSet, labels=None, title: str = "") -> Figure:
 
 @styled
 def training_curve(record: dict, title: str = "", chance: float | None = None) -> Figure:
-    """The training curve of a teacher, supernet or generator record, one panel a quantity.
+    """The training curve of a teacher, supernet or generator, one panel a quantity.
 
     The stages of progressive shrinking are marked; ``chance`` (a fraction) draws the accuracy of guessing.
     """
@@ -284,7 +289,10 @@ def _architecture_legend(figure: Figure) -> None:
 
 @styled
 def architectures(pairs: Sequence[tuple[str, Architecture | dict]]) -> Figure:
-    """Architectures below one another, (title, architecture or its JSON form) each: Figures VII and VIII."""
+    """Architectures below one another: kernel size as height, expansion ratio as colour.
+
+    ``pairs`` hold a title and an architecture, or its JSON form, each. Figures VII and VIII are drawn so.
+    """
     figure, axes = subplots(len(pairs), 1, height=1.05 + 1.12 * len(pairs), sharex=True, squeeze=False)
     for axis, (title, architecture) in zip(axes[:, 0], pairs, strict=True):
         if isinstance(architecture, dict):
@@ -304,7 +312,10 @@ def architecture(architecture: Architecture | dict, title: str = "") -> Figure:
 
 @styled
 def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int = 2000, seed: int = 0) -> Figure:
-    """Where the multiply-adds of a space are: by unit, and what ``count`` uniformly drawn architectures cost."""
+    """Where the multiply-adds of a space are: by unit, and what uniformly drawn architectures cost.
+
+    ``count`` architectures are drawn; ``budgets`` (millions) are marked.
+    """
     table = cost_tables(space)[0]
     blocks = table.blocks.unflatten(0, (UNITS, BLOCKS_PER_UNIT)) / MILLION  # (5, 4, kernel, expansion)
     parts = {
@@ -325,7 +336,8 @@ def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int
     draw = torch.Generator().manual_seed(seed)
     cost = np.array(madds(space, [sample(draw) for _ in range(count)])) / MILLION
     right.hist(cost, bins=40, color=RANDOM, alpha=0.8)
-    right.set(xlabel=MADDS_LABEL, ylabel="architectures", xlim=budget_range(space))
+    low, high = budget_range(space)
+    right.set(xlabel=MADDS_LABEL, ylabel="architectures", xlim=(low - 0.04 * (high - low), high))
     right.set_title(f"n = {count:,} drawn uniformly", color=REFERENCE, fontsize=8.5)
     for budget in budgets:
         right.axvline(budget, color=EAS, linewidth=1, linestyle="--")
@@ -340,9 +352,10 @@ def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int
 
 @styled
 def gates(probabilities, title: str = "") -> Figure:
-    """Probabilities of the 90 gates, shape (90,), one cell a gate: kernel, width and depth rows over the 20 blocks.
+    """Probabilities of the 90 gates, one cell a gate: kernel, width and depth rows over the 20 blocks.
 
-    The second row of each kind only counts together with the first (7 implies 5, 6 implies 4, block 4 implies 3).
+    ``probabilities`` is (90,), in the order of :mod:`eas_core.space`. The second row of each kind only counts together
+    with the first (7 implies 5, 6 implies 4, block 4 implies 3).
     """
     pairs = _array(probabilities).reshape(PAIRS, 2)
     figure, axis = subplots(height=2.7)
@@ -410,7 +423,10 @@ def anchor_interpolation(budgets, embeddings, anchor_budgets, anchors, dimension
 
 @styled
 def sampled_costs(costs, budget: float, tolerance: float, title: str = "") -> Figure:
-    """Cost (millions) of the architectures sampled for one scenario, and the window that a candidate must fall into."""
+    """Cost of the architectures sampled for one scenario, and the window that a candidate must fall into.
+
+    ``costs`` (s,) and ``budget`` in millions; the window is from (1 - tolerance) of the budget to the budget.
+    """
     costs = _array(costs)
     kept = (costs <= budget) & (costs >= (1 - tolerance) * budget)
     figure, axis = subplots(height=2.8)
@@ -435,7 +451,7 @@ def sampled_costs(costs, budget: float, tolerance: float, title: str = "") -> Fi
 
 @styled
 def budget_use(record: dict) -> Figure:
-    """Cost of every specialised network of a record as a share of its budget, a dot a task."""
+    """Cost of every specialised network as a share of its budget, a dot a task."""
     rows = record["result"]["rows"]
     budgets = sorted({row["budget"] for row in rows})
     figure, axis = subplots(height=2.8)
@@ -578,12 +594,13 @@ def spread(record: dict) -> Figure:
 
 
 @styled
-def cosine_similarity(similarities) -> Figure:
-    """Figure VI: similarity of the tasks' architectures against cost.
+def cosine_similarity(similarities, references=None) -> Figure:
+    """Figure VI: similarity of the tasks' architectures against cost, and beside it what chance gives.
 
-    ``similarities`` comes from :func:`eas_core.tables.architecture_similarity`.
+    ``similarities`` comes from :func:`eas_core.tables.architecture_similarity`, ``references`` from
+    :func:`eas_core.tables.similarity_references`.
     """
-    figure, axis = subplots(height=3.0)
+    figure, axis = subplots(height=3.0 if references is None else 3.6)
     cost, mean = similarities["average MAdds (M)"], similarities["mean similarity"]
     axis.fill_between(
         cost,
@@ -594,10 +611,14 @@ def cosine_similarity(similarities) -> Figure:
         linewidth=0,
         label="least and most similar pair of tasks",
     )
-    axis.plot(cost, mean, marker="o", color=EAS, label="mean over pairs of tasks")
+    axis.plot(cost, mean, marker="o", color=EAS, label="networks of two tasks (mean)")
+    if references is not None:
+        styles = {"draws of one task": ("s", REFERENCE, "-."), "draws of two tasks": ("^", REFERENCE, ":")}
+        for name, (marker, color, line) in {**styles, "random pairs": ("x", RANDOM, "--")}.items():
+            axis.plot(cost, references[name], marker=marker, color=color, linestyle=line, label=name)
     axis.set(xlabel=f"average {MADDS_LABEL}", ylabel="cosine similarity")
     axis.set_title(f"{int(similarities['pairs'].iloc[0])} pairs of tasks a level", color=REFERENCE, fontsize=8.5)
-    figure.legend(loc="outside upper center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=2 if references is None else 3)
     return figure
 
 
@@ -606,7 +627,10 @@ def cosine_similarity(similarities) -> Figure:
 
 @styled
 def predictions(images, truth: Sequence[str], predicted: Sequence[str], confidence) -> Figure:
-    """Images (n, 3, r, r) uint8 in a row, what each shows, and what the network says with which probability."""
+    """Images in a row, what each shows, and what the network says with which probability.
+
+    ``images`` uint8 (n, 3, r, r); ``truth`` and ``predicted`` are n names, ``confidence`` (n,) fractions.
+    """
     images, confidence = _array(images), _array(confidence)
     figure, axes = subplots(1, len(images), height=WIDTH / len(images) + 0.75, squeeze=False)
     for axis, image, true, said, share in zip(axes[0], images, truth, predicted, confidence, strict=True):
@@ -640,10 +664,13 @@ def kernel_rings(weight, masks: dict[str, torch.Tensor]) -> Figure:
 
 @styled
 def gradient_share(shares: dict[str, Sequence[float]], rates: Sequence[float]) -> Figure:
-    """Share (0..1) of the loss gradient on other tasks' logits, against the drop rate q, a line a reading."""
+    """Share of the loss gradient on other tasks' logits, against the drop rate q, a line a reading of Eq. (A).
+
+    ``shares`` holds a list for each reading, fractions, one for each of ``rates``.
+    """
     figure, axis = subplots(height=2.8)
-    for (name, values), marker in zip(shares.items(), "osv^", strict=False):
-        axis.plot(rates, 100 * np.asarray(values), marker=marker, label=name)
+    for (name, values), marker, line in zip(shares.items(), "osv^", ("-", "--", ":", "-."), strict=False):
+        axis.plot(rates, 100 * np.asarray(values), marker=marker, linestyle=line, label=name)
     axis.set(xlabel="drop rate q", ylabel="gradient on the logits\nof other tasks (% of all)", ylim=(0, None))
     axis.legend()
     return figure
@@ -651,7 +678,10 @@ def gradient_share(shares: dict[str, Sequence[float]], rates: Sequence[float]) -
 
 @styled
 def gate_grid(rows: Sequence[tuple[str, torch.Tensor]], columns: int = 2) -> Figure:
-    """Probabilities (90,) of several scenarios, a small panel each, laid out as in :func:`gates`."""
+    """Probabilities of the 90 gates in several scenarios, a small panel each.
+
+    ``rows`` hold a title and probabilities (90,) each, laid out as in :func:`gates`.
+    """
     lines = -(-len(rows) // columns)
     figure, axes = subplots(lines, columns, height=0.9 + 1.5 * lines, squeeze=False, sharex=True, sharey=True)
     for axis, (title, probabilities) in zip(axes.flat, rows, strict=False):
@@ -681,7 +711,10 @@ def gate_grid(rows: Sequence[tuple[str, torch.Tensor]], columns: int = 2) -> Fig
 
 @styled
 def cost_follows_budget(budgets, costs) -> Figure:
-    """Costs (m, s) in millions of s architectures sampled at each of m budgets: median and 90 % range."""
+    """What sampled architectures cost, against the budget asked for: median and 90 % range.
+
+    ``costs`` is (m, s), s architectures at each of m ``budgets``, both in millions.
+    """
     budgets, costs = _array(budgets), _array(costs)
     low, middle, high = np.quantile(costs, [0.05, 0.5, 0.95], axis=1)
     figure, axis = subplots(height=3.2)

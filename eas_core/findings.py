@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 
 from eas_core import compare, tables
 from eas_core.tasks import TaskSet
@@ -167,14 +168,15 @@ def losing_tasks(record: dict, tasks: TaskSet, points: float = 5.0) -> str:
     )
 
 
-def similarity(record: dict) -> str:
-    """Whether architectures differ between tasks, and whether they become more alike with the budget (Figure VI)."""
+def similarity(record: dict, references: pd.DataFrame | None = None) -> str:
+    """Whether the tasks' architectures become more alike with the budget (Figure VI), and how alike chance makes them.
+
+    Without ``references`` (:func:`eas_core.tables.similarity_references`) it does not say whether tasks were told apart.
+    """
     table = tables.architecture_similarity(record)
     mean = table["mean similarity"]
     low = mean.iloc[0]
-    differ = "architectures differ between tasks"
-    if low >= 0.999:
-        differ = "**the tasks' architectures are practically the same**"
+    alike = ", **the tasks' architectures are practically the same**" if low >= 0.999 else ""
     rises = int((mean.diff().dropna() > 0).sum())
     if mean.iloc[-1] <= low:
         claim = "**unlike the paper's Figure VI**, where it grows"
@@ -182,9 +184,30 @@ def similarity(record: dict) -> str:
         claim = "higher as in the paper's Figure VI, but **without a steady rise**"
     else:
         claim = "higher as in the paper's Figure VI"
+    text = (
+        f"At the lowest budget the mean similarity between tasks is **{low:.3f}**{alike}. From the lowest to the highest "
+        f"budget it goes to {mean.iloc[-1]:.3f}, {claim}; it rises at {rises} of {len(mean) - 1} steps. "
+    )
+    if references is None:
+        return text + "Whether tasks were told apart, these numbers alone do not say."
+    more = int((mean > references["random pairs"]).sum())
+    text += (
+        f"At **{more} of {len(mean)}** budgets the tasks' architectures are more alike than random ones of equal cost. "
+    )
+    apart = 1 - references[["draws of one task", "draws of two tasks"]].dropna()
+    if apart.empty or not apart["draws of two tasks"].mean() > 0:
+        return text + "Two draws of one task cannot be compared here."
+    one, two = apart["draws of one task"].mean(), apart["draws of two tasks"].mean()
+    share = one / two
+    if share >= 0.9:
+        reading = "so **little of the difference between tasks is the tasks' doing**"
+    elif share >= 0.5:
+        reading = "so **most of the difference between tasks is chance in sampling**"
+    else:
+        reading = "so **most of the difference between tasks is the tasks' doing**"
     return (
-        f"At the lowest budget the mean similarity is **{low:.3f}**: {differ}. From the lowest to the highest budget "
-        f"it goes to {mean.iloc[-1]:.3f}, {claim}; it rises at {rises} of {len(mean) - 1} steps."
+        text + f"Two draws of one task differ by {one:.3f} (1 - similarity, mean over budgets), draws of two tasks by "
+        f"{two:.3f}: the first is **{100 * share:.0f} %** of the second, {reading}."
     )
 
 

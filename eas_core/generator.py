@@ -71,17 +71,23 @@ class ArchitectureGenerator(nn.Module):
 
 
 def probabilities(z: Tensor) -> Tensor:
-    """Eq. (H): p = sigmoid(z)."""
+    """Eq. (H): p = sigmoid(z), the probability that a gate is on; any shape."""
     return torch.sigmoid(z)
 
 
 def relaxed_gates(z: Tensor, u: Tensor, tau: float) -> Tensor:
-    """Eq. (I): sigmoid((log p/(1-p) + log u/(1-u)) / tau). With p = sigmoid(z), log p/(1-p) is z itself."""
+    """Eq. (I): sigmoid((log p/(1-p) + log u/(1-u)) / tau). With p = sigmoid(z), log p/(1-p) is z itself.
+
+    ``z`` and ``u`` of one shape, ``u`` uniform in (0, 1), ``tau`` > 0; the result is in (0, 1).
+    """
     return torch.sigmoid((z + torch.logit(u)) / tau)
 
 
 def hard_gates(h: Tensor) -> Tensor:
-    """Eq. (J) with the straight-through estimator: 1 where h > 0.5 else 0, with the gradient of h."""
+    """Eq. (J): 1 where h > 0.5 else 0, with the gradient of h.
+
+    That is the straight-through estimator (Bengio et al., 2013).
+    """
     hard = (h > 0.5).to(h.dtype)
     return hard + (h - h.detach())  # the bracket is exactly 0, so gates are exactly 0 or 1
 

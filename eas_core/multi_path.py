@@ -33,7 +33,7 @@ class PathWeights(NamedTuple):
 
 
 def path_weights(z: Tensor) -> PathWeights:
-    """Softmax weights from the generator's logits (..., 195)."""
+    """Softmax weights from the generator's logits (..., 195): 20 x 9 of blocks and 5 x 3 of depths."""
     blocks, depths = z.split([BLOCKS * PATHS, UNITS * len(DEPTHS)], dim=-1)
     return PathWeights(
         blocks.unflatten(-1, (BLOCKS, PATHS)).softmax(-1), depths.unflatten(-1, (UNITS, len(DEPTHS))).softmax(-1)

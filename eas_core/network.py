@@ -12,14 +12,15 @@ from eas_core.space import BLOCKS, BLOCKS_PER_UNIT, Architecture, SearchSpace, m
 
 
 class SqueezeExcite(nn.Module):
-    """Channel attention: pool to one number a channel, two 1 x 1 convolutions, hard sigmoid, re-scale."""
+    """Channel attention: pool to one number a channel, two 1 x 1 convolutions, hard sigmoid, re-scale (Hu et al., 2018)."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
         self.reduce = nn.Conv2d(width, hidden, 1)
         self.expand = nn.Conv2d(hidden, width, 1)
 
-    def forward(self, x: Tensor) -> Tensor:  # (n, c, h, w) -> (n, c, h, w)
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, width, h, w) with its channels re-scaled; the shape stays."""
         scale = self.expand(F.relu(self.reduce(x.mean((2, 3), keepdim=True))))
         return x * F.hardsigmoid(scale)
 
@@ -40,6 +41,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and in_width == out_width
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (n, in_width, h, w) to (n, out_width, h / stride, w / stride), rounded up."""
         y = self.act(self.norm1(self.expand(x)))
         y = self.se(self.act(self.norm2(self.depthwise(y))))
         y = self.norm3(self.project(y))
@@ -60,6 +62,7 @@ class Stem(nn.Module):
         self.residual = space.stem_width == space.first_width
 
     def forward(self, x: Tensor) -> Tensor:
+        """Images (n, 3, r, r) to (n, first_width, r / stem_stride, r / stem_stride), rounded up."""
         x = F.hardswish(self.norm(self.conv(x)))
         y = self.norm2(self.project(F.relu(self.norm1(self.depthwise(x)))))
         return x + y if self.residual else y
@@ -75,7 +78,8 @@ class Head(nn.Module):
         self.hidden = nn.Linear(space.final_width, space.head_width, bias=False)
         self.classifier = nn.Linear(space.head_width, space.num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:  # (n, c, h, w) -> logits (n, classes)
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, widths[-1], h, w) to logits (n, classes)."""
         x = F.hardswish(self.norm(self.conv(x))).mean((2, 3))
         return self.classifier(F.hardswish(self.hidden(x)))
 
@@ -102,4 +106,5 @@ class Network(nn.Module):
         self.head = Head(space)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalised images (n, 3, r, r) to logits (n, classes) of all tasks' classes."""
         return self.head(self.blocks(self.stem(x)))

@@ -180,9 +180,10 @@ def _device(axis: Axes, x: float, y: float, kind: int) -> None:
 
 @styled
 def overview(q: float = 0.6, anchors: int = 10) -> Figure:
-    """Figure II: (a) task dropout with drop rate ``q``; (b) the architecture generator with ``anchors`` budgets.
+    """Figure II: (a) task dropout; (b) the architecture generator.
 
-    A drawing of the method, made from no record: mask, probabilities and architecture are examples.
+    Drawn with drop rate ``q`` and ``anchors`` budgets that have an embedding of their own. A drawing of the method, made
+    from no record: mask, probabilities and architecture are examples.
     """
     figure, axis = _canvas(6.15)
     _draw_task_dropout(axis, 3.74, q)
@@ -618,7 +619,10 @@ def predictor_scatter(record: dict) -> Figure:
 
 @styled
 def evolution_progress(best: Sequence[float], budget: float) -> Figure:
-    """The best predicted accuracy (fractions) found so far, step by step, of one evolutionary search."""
+    """The best predicted accuracy found so far, step by step, of one evolutionary search.
+
+    ``best`` are fractions, ``budget`` in millions.
+    """
     figure, axis = subplots(height=2.6)
     look = {**METHOD_STYLE["OFA-V"], "marker": "", "linestyle": "-"}
     axis.plot(range(len(best)), 100 * np.asarray(best), **look)

@@ -192,7 +192,11 @@ def search_seconds(
 
 
 def specialize_one(run: Run, task: str | int, budget: float):
-    """One scenario: the specialised network (:class:`eas_core.specialize.Specialized`) of a task under a budget."""
+    """One scenario: the specialised network (:class:`eas_core.specialize.Specialized`) of a task under a budget.
+
+    ``task`` is a name or a number, ``budget`` in millions of multiply-adds. An unknown task, or a budget outside the
+    generator's range, raises :class:`EASError`.
+    """
     settings = run.profile.specialize
     index = run.tasks.index(task)
     low, high = run.profile.generator.budget

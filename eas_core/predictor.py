@@ -58,6 +58,7 @@ class AccuracyPredictor(nn.Module):
         return self.head(codes)
 
     def forward(self, codes: Tensor) -> Tensor:
+        """One-hot codes (..., 135) to predicted accuracies (..., T), fractions."""
         return self.mean + self.std * self.normalised(codes)
 
 

@@ -24,156 +24,265 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseModel):
+    """What all sections have in common: an unknown key is an error, and values cannot be changed afterwards."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Data(Settings):
+    """Which images, how many, and how they are augmented."""
+
+    #: Drawn images, or photographs.
     source: Literal["shapes10", "tiny-imagenet", "imagenet-10", "imagenet-12"]
-    path: str | None = None  # zip or folder of photographs; if not given, Tiny-ImageNet's zip is downloaded
-    # Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
+    #: Zip or folder of photographs; if not given, Tiny-ImageNet's zip is downloaded.
+    path: str | None = None
+    #: Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
     seed: Annotated[int, Field(ge=0)] = 0
+    #: Training images of a class; of photographs at most so many.
     train_per_class: Count
+    #: Images of a class held out for the generator's training and the choice of networks.
     valid_per_class: Count
+    #: Images of a class for the final evaluation.
     test_per_class: Count
-    augment: Literal["shift", "crop"]  # small translations, or random resized crops with mirroring
-    shift: Annotated[int, Field(ge=0, le=32)] = 2  # pixels
-    min_area: Annotated[float, Field(gt=0, le=1)] = 0.35  # smallest crop, as a share of the image
+    #: Small translations, or random resized crops with mirroring.
+    augment: Literal["shift", "crop"]
+    #: The largest translation, in pixels.
+    shift: Annotated[int, Field(ge=0, le=32)] = 2
+    #: The smallest crop, as a share of the image.
+    min_area: Annotated[float, Field(gt=0, le=1)] = 0.35
 
 
 class Space(Settings):
+    """What is not searched: :class:`eas_core.space.SearchSpace`. Defaults are once-for-all's MobileNetV3."""
+
+    #: Classes of all tasks together.
     num_classes: Count
+    #: Height and width of an image, in pixels.
     resolution: Annotated[int, Field(ge=8, le=1024)]
+    #: Channels of the first convolution.
     stem_width: Count = 16
+    #: Its stride.
     stem_stride: Literal[1, 2] = 2
+    #: Channels of the fixed first block.
     first_width: Count = 16
+    #: Output channels of each of the five units.
     widths: tuple[Count, Count, Count, Count, Count] = (24, 40, 80, 112, 160)
+    #: Stride of the first block of each unit.
     strides: tuple[Literal[1, 2], Literal[1, 2], Literal[1, 2], Literal[1, 2], Literal[1, 2]] = (2, 2, 2, 1, 2)
+    #: Whether a unit's activation is hard swish, else ReLU.
     hswish: tuple[bool, bool, bool, bool, bool] = (False, False, True, True, True)
+    #: Whether a unit's blocks have squeeze-excite.
     squeeze_excite: tuple[bool, bool, bool, bool, bool] = (False, True, False, True, True)
+    #: Channels of the last convolution, before pooling.
     final_width: Count = 960
+    #: Units of the hidden layer before the classifier.
     head_width: Count = 1280
 
 
 class Optimizer(Settings):
+    """An optimiser: :func:`eas_core.training.make_optimizer`."""
+
+    #: SGD is with Nesterov momentum.
     kind: Literal["sgd", "adamw", "adam"]
+    #: Peak learning rate.
     lr: Positive
+    #: Not applied to biases and BatchNorm.
     weight_decay: NotNegative = 0.0
-    momentum: Fraction = 0.9  # SGD only
+    #: SGD only.
+    momentum: Fraction = 0.9
 
 
 class Teacher(Settings):
+    """Training of the largest sub-network alone (section 6.2)."""
+
+    #: Passes over the training split; parts of one count too.
     epochs: Positive
+    #: Images of a step.
     batch_size: Count
+    #: Its learning rate falls to zero as a cosine.
     optimizer: Optimizer
-    warmup: Fraction = 0.0  # share of the steps in which the learning rate rises linearly
+    #: Share of the steps in which the learning rate rises linearly.
+    warmup: Fraction = 0.0
+    #: Probability taken from the true class and spread over all.
     label_smoothing: Fraction = 0.0
 
 
 class Stage(Settings):
     """One stage of progressive shrinking: what may be sampled, for how long, at which peak learning rate."""
 
+    #: The name that records and figures show.
     name: str
+    #: Depths of a unit that may be sampled.
     depths: tuple[Literal[DEPTHS], ...]
+    #: Expansion ratios that may be sampled.
     expansions: tuple[Literal[EXPANSIONS], ...]
+    #: Kernel sizes that may be sampled.
     kernels: tuple[Literal[KERNELS], ...]
+    #: Passes over the training split; parts of one count too.
     epochs: Positive
+    #: Peak learning rate.
     lr: Positive
 
 
 class TaskDropout(Settings):
-    q: Fraction  # drop rate of Eq. (A)-(B)
+    """Task dropout: :func:`eas_core.tasks.task_dropout_mask` and :func:`eas_core.tasks.apply_mask`."""
+
+    #: Drop rate of Eq. (A)-(B).
+    q: Fraction
+    #: Whether dropped classes leave the softmax, or their logits become zero as Eq. (A) is written.
     reading: Literal["exclude", "zero"] = "exclude"
 
 
 class Supernet(Settings):
+    """Training of the supernet: progressive shrinking with distillation and task dropout (section 3.1)."""
+
+    #: In their order.
     stages: tuple[Stage, ...] = Field(min_length=1)
+    #: Images of a step.
     batch_size: Count
-    optimizer: Optimizer  # its lr is replaced by each stage's
+    #: Its ``lr`` is replaced by each stage's.
+    optimizer: Optimizer
+    #: Share of a stage's steps in which the learning rate rises linearly.
     warmup: Fraction = 0.0
+    #: Random sub-networks whose loss a step averages.
     subnets_per_step: Count = 1
-    distillation: NotNegative = 1.0  # weight of the teacher's soft labels beside the cross-entropy
-    # Whether the teacher looks at each image once, as it is, or at every augmented batch.
+    #: Weight of the teacher's soft labels beside the cross-entropy.
+    distillation: NotNegative = 1.0
+    #: Whether the teacher looks at each image once, as it is, or at every augmented batch.
     cached_teacher: bool = False
+    #: What is hidden from the loss.
     task_dropout: TaskDropout
 
 
 class Calibration(Settings):
+    """BatchNorm statistics of an extracted network: :func:`eas_core.calibrate.calibrate`."""
+
+    #: Random training images.
     images: Count
+    #: Images of a step.
     batch_size: Count
 
 
 class Generator(Settings):
+    """The architecture generator and its training: Algorithm 1."""
+
+    #: Updates of the weights.
     steps: Count
+    #: The paper's is Adam.
     optimizer: Optimizer
-    budget: tuple[Positive, Positive]  # B_L and B_H, millions of multiply-adds
-    anchors: Annotated[int, Field(ge=2, le=1000)] = 10  # K
+    #: B_L and B_H, millions of multiply-adds.
+    budget: tuple[Positive, Positive]
+    #: K, the number of budgets with an embedding of their own.
+    anchors: Annotated[int, Field(ge=2, le=1000)] = 10
+    #: Length of the embeddings of a task and of a budget.
     embedding: Count = 32
+    #: Units of the LSTM.
     hidden: Count = 64
+    #: Temperature of Eq. (I).
     tau: Positive = 1.0
-    lam: Positive  # lambda of Eq. (D), for the cost in millions
+    #: Lambda of Eq. (D), for the cost in millions.
+    lam: Positive
+    #: Scenarios of a step that enter both losses.
     scenarios_per_step: Count = 1
-    cost_scenarios: Annotated[int, Field(ge=0, le=100000)] = 0  # extra scenarios a step that enter L_C only
-    task_images: Count  # images of the task, a scenario and step
-    context_images: Annotated[int, Field(ge=0, le=100000)] = 0  # images of all tasks beside them, for batch statistics
-    aim: Annotated[float, Field(gt=0, le=1)] = 1.0  # train towards aim * B, so that most samples stay within B
+    #: Extra scenarios of a step that enter L_C only.
+    cost_scenarios: Annotated[int, Field(ge=0, le=100000)] = 0
+    #: Images of the task, a scenario and step.
+    task_images: Count
+    #: Images of all tasks beside them, for batch statistics.
+    context_images: Annotated[int, Field(ge=0, le=100000)] = 0
+    #: Train towards ``aim`` times B, so that most samples stay within B.
+    aim: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class MultiPath(Settings):
     """The multi-path generator of the ablation: the generator's settings, but for these."""
 
+    #: Updates of the weights.
     steps: Count
+    #: Scenarios of a step that enter both losses.
     scenarios_per_step: Count = 1
 
 
 class Pairs(Settings):
     """Architecture-accuracy pairs for OFA-V and OFA-T (section 6.2)."""
 
+    #: How many.
     count: Annotated[int, Field(ge=10, le=10**7)]
-    # Whether architectures are drawn uniformly (once-for-all), or with costs spread evenly over the generator's budgets.
+    #: Whether architectures are drawn uniformly (once-for-all), or with costs spread evenly over the generator's budgets.
     costs: Literal["uniform", "budgets"] = "uniform"
-    images_per_class: Count | None = None  # of the validation split; all if not given
-    hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the pairs that only tests the predictor
+    #: Of the validation split; all if not given.
+    images_per_class: Count | None = None
+    #: Share of the pairs that only tests the predictor.
+    hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
 
 class Predictor(Settings):
+    """The accuracy predictor and its training (section 6.2)."""
+
+    #: Passes over the pairs.
     epochs: Count = 250
+    #: Pairs of a step.
     batch_size: Count = 256
+    #: Units of each hidden layer.
     hidden: Count = 400
+    #: Hidden layers.
     layers: Annotated[int, Field(ge=1, le=20)] = 3
+    #: The paper's.
     optimizer: Optimizer = Optimizer(kind="sgd", lr=0.1, momentum=0.9, weight_decay=1e-4)
 
 
 class Evolution(Settings):
     """Evolutionary search; the defaults are once-for-all's."""
 
+    #: Architectures of a generation.
     population: Annotated[int, Field(ge=4, le=10**5)] = 100
+    #: So many populations may be evaluated after the first.
     generations: Count = 500
-    parents: Annotated[float, Field(gt=0, le=1)] = 0.25  # share of the population that has children
-    mutation: Fraction = 0.1  # probability that a gene of a mutated child is drawn anew
+    #: Share of the population that has children.
+    parents: Annotated[float, Field(gt=0, le=1)] = 0.25
+    #: Probability that a gene of a mutated child is drawn anew.
+    mutation: Fraction = 0.1
 
 
 class Ablation(Settings):
     """Supernets trained beside the profile's own, to compare with it."""
 
-    q: tuple[Fraction, ...] = ()  # drop rates; the profile's own need not be listed
+    #: Drop rates; the profile's own need not be listed.
+    q: tuple[Fraction, ...] = ()
+    #: Readings of Eq. (A) besides the profile's own.
     readings: tuple[Literal["exclude", "zero"], ...] = ()
 
 
 class Specialize(Settings):
-    samples: Count  # architectures drawn a scenario in one go
-    candidates: Count  # the most probable feasible ones, compared on the validation split
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05  # how far below its budget a candidate may cost
-    budgets: tuple[Positive, ...] = Field(min_length=1)  # levels of the results table, millions of multiply-adds
+    """From a scenario to a network: :mod:`eas_core.specialize`."""
+
+    #: Architectures drawn a scenario in one go.
+    samples: Count
+    #: How many of those that fit are compared on the validation split, at most.
+    candidates: Count
+    #: How far below its budget a candidate may cost, as a share of it.
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    #: Levels of the results table, millions of multiply-adds.
+    budgets: tuple[Positive, ...] = Field(min_length=1)
 
 
 class Evaluation(Settings):
+    """The final evaluation on the test split."""
+
+    #: Images of a step; changes memory, not results.
     batch_size: Count
-    random_architectures: Annotated[int, Field(ge=0, le=1000)]  # of equal cost, at each budget level
-    spread_architectures: Annotated[int, Field(ge=0, le=1000)]  # of about equal cost, to measure how much they differ
+    #: Random architectures of equal cost, at each budget level.
+    random_architectures: Annotated[int, Field(ge=0, le=1000)]
+    #: Random architectures of about equal cost, to measure how much they differ.
+    spread_architectures: Annotated[int, Field(ge=0, le=1000)]
+    #: How far their cost may be off, as a share of it.
     cost_window: Annotated[float, Field(gt=0, lt=0.5)] = 0.02
 
 
 class Profile(Settings):
+    """All settings of a run; a section each, as in the YAML file."""
+
+    #: The first part of the path under ``runs/``.
     name: str
     data: Data
     space: Space
@@ -190,6 +299,7 @@ class Profile(Settings):
     evaluation: Evaluation
 
     def search_space(self) -> SearchSpace:
+        """The section ``space`` as the value that the library works with."""
         return SearchSpace(**self.space.model_dump())
 
     def dump(self, *sections: str) -> dict:
@@ -208,7 +318,10 @@ def names() -> list[str]:
 
 
 def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
-    """Read and validate a profile by name or path, with ``section.key=value`` overrides applied."""
+    """Read and validate a profile by name or path, with ``section.key=value`` overrides applied.
+
+    Raises :class:`ProfileError` in one line, also where settings do not fit together: a budget outside the space's range.
+    """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
         text = path.read_bytes()

@@ -33,6 +33,7 @@ class Run:
 
     @property
     def tasks(self) -> TaskSet:
+        """The tasks of the data source."""
         return data.task_set(self.profile.data)
 
     def settings(self, stage: str) -> dict:
@@ -43,9 +44,11 @@ class Run:
         return settings
 
     def key(self, stage: str) -> str:
+        """Ten hexadecimal digits that identify :meth:`settings`, the last part of the stage's folder."""
         return records.key(self.settings(stage))
 
     def folder(self, stage: str) -> Path:
+        """Where the stage's artefacts lie: ``root/<profile>/<seed>/<stage>-<key>``."""
         return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{self.key(stage)}"
 
     def variant(self, q: float | None = None, reading: str | None = None) -> Run:
@@ -57,6 +60,7 @@ class Run:
         return replace(self, profile=self.profile.model_copy(update={"supernet": supernet}))
 
     def loop(self, stage: str) -> dict:
+        """What :func:`eas_core.training.train` needs to know of the stage: folder, deadline, progress bar, key."""
         return {
             "folder": self.folder(stage),
             "deadline": self.deadline,
@@ -83,7 +87,12 @@ def make_run(
     max_minutes: float | None = None,
     progress: bool = True,
 ) -> Run:
-    """A run from plain values, as notebooks and the command line give them."""
+    """A run from plain values, as notebooks and the command line give them.
+
+    ``overrides`` are strings such as ``generator.steps=800``; the device ``auto`` is a GPU if PyTorch sees one, else the
+    CPU; after ``max_minutes`` a training saves and stops. Raises :class:`ProfileError` for an unknown profile or a bad
+    setting, :class:`EASError` for a device that is not there.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -114,17 +114,19 @@ class Architecture:
 
     @staticmethod
     def from_dict(data: dict) -> Architecture:
-        """Read the JSON form; an unknown or missing key is an error."""
+        """Read the JSON form; an unknown or missing key raises :class:`SpaceError`."""
         if not isinstance(data, dict) or set(data) != {"depth", "expand", "kernel"}:
             found = ", ".join(map(str, data)) if isinstance(data, dict) else repr(data)
             raise SpaceError(f"architecture: needs exactly the keys depth, expand, kernel; found {found:.80}")
         return Architecture(data["depth"], data["expand"], data["kernel"])
 
     def to_json(self) -> str:
+        """The JSON form as text."""
         return json.dumps(self.to_dict())
 
     @staticmethod
     def from_json(text: str) -> Architecture:
+        """Read the JSON form from text; what is no architecture raises :class:`SpaceError`."""
         try:
             return Architecture.from_dict(json.loads(text))
         except json.JSONDecodeError as error:
@@ -132,7 +134,10 @@ class Architecture:
 
 
 def uniform(depth: int, expand: int, kernel: int) -> Architecture:
-    """The architecture with one depth, one expansion ratio and one kernel size throughout."""
+    """The architecture with one depth, one expansion ratio and one kernel size throughout.
+
+    Anything outside the choices raises :class:`SpaceError`.
+    """
     return Architecture((depth,) * UNITS, (expand,) * BLOCKS, (kernel,) * BLOCKS)
 
 
@@ -191,7 +196,10 @@ def to_index(architectures: list[Architecture]) -> Tensor:
 
 
 def from_index(index: Tensor) -> list[Architecture]:
-    """The architectures that an index (n, 45) stands for; entries of blocks that do not exist are of no account."""
+    """The architectures that an index (n, 45) stands for; entries of blocks that do not exist are of no account.
+
+    Another shape, or an entry that is not 0, 1 or 2, raises :class:`SpaceError`.
+    """
     if index.ndim != 2 or index.shape[1] != PAIRS:
         raise SpaceError(f"index: shape {tuple(index.shape)}, (n, {PAIRS}) needed")
     outside = (index < 0) | (index > 2)
@@ -248,7 +256,7 @@ def nest(gates: Tensor) -> Tensor:
 
 
 def from_gates(gates: Tensor) -> list[Architecture]:
-    """The architectures that binary gates (n, 90) encode."""
+    """The architectures that binary gates (n, 90) encode; another shape raises :class:`SpaceError`."""
     if gates.ndim != 2 or gates.shape[1] != GATES:
         raise SpaceError(f"gates: shape {tuple(gates.shape)}, (n, {GATES}) needed")
     return from_index(nest(gates).round().long().sum(-1))

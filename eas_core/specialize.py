@@ -126,7 +126,10 @@ def specialize(
     calibration: profiles.Calibration,
     seed: int,
 ) -> Specialized:
-    """The best candidate of a proposal: highest validation accuracy on its task, cross-entropy breaking ties."""
+    """The best candidate of a proposal: highest validation accuracy on its task, cross-entropy breaking ties.
+
+    Each candidate is extracted from the supernet and calibrated on training images first (section 3.2).
+    """
     index = valid.of_task(tasks, proposal.task)
     best = None
     for architecture in proposal.candidates:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from torch.nn.functional import normalize
 
 from eas_core.evaluate import wilson
 from eas_core.space import UNITS, Architecture, one_hot
+from eas_core.specialize import Proposal
 from eas_core.tasks import TaskSet
 
 PAPER = Path(__file__).parent / "paper"
@@ -366,6 +368,37 @@ def architecture_similarity(record: dict) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("budget (M)")
+
+
+def similarity_references(
+    proposals: Sequence[Proposal], random: Mapping[float, Sequence[Architecture]]
+) -> pd.DataFrame:
+    """What to read Figure VI beside: the mean similarity of two draws of one task, of draws of two tasks, and of random pairs.
+
+    ``proposals`` hold several candidates of each task and budget (:func:`eas_core.specialize.propose`, all of them
+    different), ``random`` several architectures of equal cost a budget. ``nan`` where there is no pair.
+    """
+    rows = []
+    for budget, others in random.items():
+        own = [proposal for proposal in proposals if proposal.budget == budget]
+        owner = torch.tensor([proposal.task for proposal in own for _ in proposal.candidates])
+        pairs, same = _pairs([a for proposal in own for a in proposal.candidates], owner)
+        rows.append(
+            {
+                "budget (M)": budget,
+                "draws of one task": float(pairs[same].mean()),
+                "draws of two tasks": float(pairs[~same].mean()),
+                "random pairs": float(_pairs(others, torch.zeros(len(others)))[0].mean()),
+            }
+        )
+    return pd.DataFrame(rows).set_index("budget (M)")
+
+
+def _pairs(architectures: Sequence[Architecture], owner: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosine similarity of every pair, and whether both have the same owner."""
+    code = normalize(one_hot(list(architectures)).double())
+    i, j = torch.triu_indices(len(code), len(code), offset=1)
+    return (code[i] * code[j]).sum(1), owner[i] == owner[j]
 
 
 # ---------------------------------------------------------------- runs

@@ -42,6 +42,7 @@ class TaskSet:
 
     @property
     def num_classes(self) -> int:
+        """C, the number of classes of all tasks together."""
         return len(self.class_names)
 
     def __len__(self) -> int:
@@ -89,6 +90,7 @@ def apply_mask(logits: Tensor, mask: Tensor, reading: str) -> Tensor:
 
     ``"zero"`` multiplies, as the equation is written: a dropped class still adds e^0 = 1 to the softmax's denominator.
     ``"exclude"`` takes dropped classes out of the softmax, which is what happens when the task is known at test time.
+    ``mask`` is (n, C), true for kept; another reading raises :class:`SpaceError`.
     """
     if reading == "zero":
         return logits * mask
@@ -98,6 +100,9 @@ def apply_mask(logits: Tensor, mask: Tensor, reading: str) -> Tensor:
 
 
 def own_task_logits(logits: Tensor, labels: Tensor, tasks: TaskSet) -> Tensor:
-    """Logits (n, C) in which only the classes of each image's own task compete; the rest are excluded."""
+    """Logits (n, C) in which only the classes of each image's own task compete; the rest are excluded.
+
+    ``labels`` (n,) are class numbers. This is how task accuracy is measured: the task is known at test time.
+    """
     own = torch.nn.functional.one_hot(tasks.task_of(labels), len(tasks)).bool()
     return apply_mask(logits, _by_class(own, tasks), "exclude")

@@ -23,19 +23,22 @@ from eas_core.training import make_optimizer, train
 
 
 def cost_loss(cost: Tensor, budget: Tensor) -> Tensor:
-    """Eq. (C): (R(alpha) - B)^2, averaged over scenarios; both in millions of multiply-adds."""
+    """Eq. (C): (R(alpha) - B)^2, averaged over scenarios; cost and budget (m,) in millions of multiply-adds."""
     return ((cost - budget) ** 2).mean()
 
 
 def joint_loss(validation_loss: Tensor, cost: Tensor, budget: Tensor, lam: float) -> Tensor:
-    """Eq. (D): L_val + lambda * L_C."""
+    """Eq. (D): L_val + lambda * L_C, a scalar; ``cost`` and ``budget`` as in :func:`cost_loss`."""
     return validation_loss + lam * cost_loss(cost, budget)
 
 
 def draw_scenarios(
     count: int, tasks: int, budget: tuple[float, float], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Lines 3 and 5 of Algorithm 1: ``count`` task numbers and budgets ~ U(B_L, B_H); tasks without repeats if they suffice."""
+    """Lines 3 and 5 of Algorithm 1: ``count`` task numbers, and as many budgets ~ U(B_L, B_H) in millions.
+
+    Tasks do not repeat if they suffice.
+    """
     rounds = -(-count // tasks)
     task = torch.cat([torch.randperm(tasks, generator=generator) for _ in range(rounds)])[:count]
     return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=generator)
@@ -53,9 +56,10 @@ def train_generator(
 ) -> tuple[list[dict], float]:
     """Train the generator in place; returns (training curve, seconds).
 
-    A generator with the heads of :mod:`eas_core.multi_path` trains its path weights instead of gates. The supernet runs with batch statistics (running statistics fit no sub-network) and is not changed. Its batch holds
-    images of the scenario's task, and ``context_images`` of all tasks so that the statistics resemble those that
-    calibration will use; only the task's images enter the loss, only the task's classes compete.
+    A generator with the heads of :mod:`eas_core.multi_path` trains its path weights instead of gates. The supernet runs
+    with batch statistics (running statistics fit no sub-network) and is not changed. Its batch holds images of the
+    scenario's task, and ``context_images`` of all tasks so that the statistics resemble those that calibration will use;
+    only the task's images enter the loss, only the task's classes compete.
     """
     settings = profile.generator
     multi_path = makes_paths(generator)

@@ -24,7 +24,10 @@ from eas_core.training import cosine, make_optimizer, set_lr, train
 def batch(
     split: Split, step: int, batch_size: int, settings: profiles.Data, seed: int, name: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The augmented training batch of one step: images (n, 3, r, r), labels, indices. A last partial batch is dropped."""
+    """The augmented training batch of one step: images (n, 3, r, r), labels (n,), indices (n,).
+
+    Drawn from ``seed``, ``name`` and ``step`` alone. A last partial batch is dropped.
+    """
     batch_size = min(batch_size, len(split))
     epoch, position = divmod(step, len(split) // batch_size)
     order = epoch_order(len(split), epoch, seed, name)
@@ -33,6 +36,7 @@ def batch(
 
 
 def steps_of(epochs: float, split: Split, batch_size: int) -> int:
+    """Steps in a number of epochs (fractions of an epoch count), at least 1; last partial batches are dropped."""
     return max(1, round(epochs * (len(split) // min(batch_size, len(split)))))
 
 
@@ -43,7 +47,7 @@ def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> float:
 def train_teacher(
     network: Supernet, split: Split, profile: profiles.Profile, seed: int, folder: Path, **loop
 ) -> tuple[list[dict], float]:
-    """Train the largest sub-network in place; returns (training curve, seconds)."""
+    """Train the largest sub-network in place, without task dropout (section 6.2); returns (training curve, seconds)."""
     settings, tasks = profile.teacher, loop.pop("tasks")
     optimizer = make_optimizer(network, settings.optimizer)
     steps = steps_of(settings.epochs, split, settings.batch_size)
@@ -65,7 +69,10 @@ def train_teacher(
 
 
 def distillation_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    """Cross-entropy against the teacher's soft labels (temperature 1), averaged over the batch."""
+    """Cross-entropy against the teacher's soft labels, both logits (n, C), temperature 1, averaged over the batch.
+
+    Hinton et al. (2015).
+    """
     return -(teacher_logits.softmax(1) * logits.log_softmax(1)).sum(1).mean()
 
 

@@ -120,6 +120,7 @@ class stop_requests:
     Signals can only be caught in the main thread; elsewhere nothing is changed.
     """
 
+    #: Whether a stop was asked for.
     requested = False
 
     def __enter__(self):
@@ -159,5 +160,6 @@ def cosine(step: int, steps: int, peak: float, warmup: float) -> float:
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Set the learning rate of all parameter groups."""
     for group in optimizer.param_groups:
         group["lr"] = lr

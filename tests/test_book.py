@@ -61,7 +61,7 @@ def test_the_gallery_shows_every_figure_but_those_of_solutions(tmp_path):
     cells = [
         text("# Chapter"),
         text("## A $q$ of `it`"),
-        code(),
+        code("figures.readable('not the last call'); figures.gate_grid(rows)"),
         text("## Exercises"),
         text("```{solution-start} ex\n```"),
     ]
@@ -72,6 +72,7 @@ def test_the_gallery_shows_every_figure_but_those_of_solutions(tmp_path):
         ("A $q$ of `it`", "01_a.ipynb#a--of-it"),
         ("After", "01_a.ipynb#after"),
     ]
+    assert page.count("Probabilities of the 90 gates in several scenarios, a small panel each.") == 1, "its caption"
     assert sorted(path.name for path in (tmp_path / "gallery").iterdir()) == ["01_a-1.png", "01_a-2.png"]
 
 

@@ -12,6 +12,7 @@ from eas_core import findings, releases, tables
 from eas_core.errors import DataError
 from eas_core.records import write_record
 from eas_core.space import LARGEST, SMALLEST, uniform
+from eas_core.specialize import Proposal
 from eas_core.tasks import TaskSet
 
 TASKS = TaskSet.from_groups({"dogs": ("pug", "collie"), "birds": ("hen", "cock"), "big_cats": ("lion", "lynx")})
@@ -149,6 +150,29 @@ def test_similarity_of_identical_architectures_is_one(results):
     assert table["mean similarity"].tolist() == pytest.approx([1.0, 1.0])
     assert table["pairs"].tolist() == [3, 3]
     assert "practically the same" in findings.similarity(results)
+
+
+def test_similarity_is_read_beside_draws_of_one_task_and_random_pairs(results):
+    alike, mixed = (SMALLEST, SMALLEST), (SMALLEST, LARGEST)
+
+    def words(first, second, random):
+        proposals = [Proposal(t, b, own, False) for b in ACCURACY for t, own in enumerate((first, second))]
+        table = tables.similarity_references(proposals, dict.fromkeys(ACCURACY, random))
+        return table, findings.similarity(results, table)
+
+    table, text = words(alike, (LARGEST, LARGEST), mixed)
+    assert table.to_numpy() == pytest.approx(np.array([[1.0, 0.0, 0.0]] * 2))
+    assert (
+        "At **2 of 2** budgets" in text
+        and "**0 %**" in text
+        and "**most of the difference between tasks is the" in text
+    )
+    table, text = words(mixed, mixed, alike)
+    assert table.to_numpy() == pytest.approx(np.array([[0.0, 0.5, 1.0]] * 2))
+    assert "At **0 of 2** budgets" in text and "**200 %**" in text and "little of the difference" in text
+    table, text = words((SMALLEST,), (SMALLEST,), mixed)
+    assert table["draws of one task"].isna().all() and "cannot be compared" in text
+    assert "do not say" in findings.similarity(results)
 
 
 def test_similarity_of_smallest_and_largest_is_zero(results):

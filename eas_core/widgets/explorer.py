@@ -100,12 +100,19 @@ if anywidget is not None:
         _esm = widgets.module("explorer")
         _css = widgets.style()
 
+        #: The task's number.
         task = traitlets.Int(0).tag(sync=True)
+        #: Millions of multiply-adds.
         budget = traitlets.Float(0.0).tag(sync=True)
+        #: 0 for the most probable architecture, n for sample number n.
         draw = traitlets.Int(0).tag(sync=True)
+        #: The number of the task to compare with, -1 for none.
         other = traitlets.Int(-1).tag(sync=True)
+        #: What :func:`eas_core.widgets.scenario.facts` gives.
         facts = traitlets.Dict().tag(sync=True)
+        #: What :func:`eas_core.widgets.scenario.weight_bytes` gives.
         weights = traitlets.Bytes().tag(sync=True)
+        #: What the page last drew, with the scenario it belongs to.
         shown = traitlets.Dict(help="what the page last drew, with the scenario it belongs to").tag(sync=True)
 
         def __init__(self, run: Run, task: int, budget: float):
@@ -139,6 +146,7 @@ if anywidget is not None:
 
         @property
         def derived(self) -> bool:
+            """Whether no sample fitted the budget, so that the nearest feasible architecture is shown."""
             drawn = self._drawn()
             return bool(drawn["derived"]) if drawn else self._compute()[1]
 

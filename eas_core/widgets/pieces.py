@@ -29,6 +29,7 @@ if anywidget is not None:
         _esm = traitlets.Unicode().tag(sync=True)
         _css = widgets.style()
 
+        #: What the piece starts from, JSON-able.
         data = traitlets.Dict().tag(sync=True)
 
         def __init__(self, name: str, data: dict):
