@@ -27,6 +27,7 @@ GPU = int(config.get("gpu", 0))
 
 try:
     profile = profiles.load(PROFILE, SET.split())
+    Run(profile, SEED).key("data")  # says what is wrong with packed photographs
 except EASError as error:
     sys.exit(str(error))
 JOBS = {job.name.replace(" ", "_"): job for job in evidence.jobs(profile)}

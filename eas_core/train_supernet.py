@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eas_core import profiles
-from eas_core.data import Split, augment, epoch_order, normalise, rng
+from eas_core.data import Split, augmented, epoch_order, normalise, rng
 from eas_core.space import EXPANSIONS, LARGEST, sample
 from eas_core.supernet import Supernet
 from eas_core.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
@@ -29,10 +29,14 @@ def batch(
     Drawn from ``seed``, ``name`` and ``step`` alone. A last partial batch is dropped.
     """
     batch_size = min(batch_size, len(split))
-    epoch, position = divmod(step, len(split) // batch_size)
-    order = epoch_order(len(split), epoch, seed, name)
-    index = order[position * batch_size : (position + 1) * batch_size].to(split.labels.device)
-    return augment(split.images[index], settings, rng(seed, name, "augment", step)), split.labels[index], index
+
+    def indices(step: int) -> Tensor:
+        epoch, position = divmod(step, len(split) // batch_size)
+        return epoch_order(len(split), epoch, seed, name)[position * batch_size : (position + 1) * batch_size]
+
+    images = augmented(split, step, indices, settings, lambda step: rng(seed, name, "augment", step))
+    index = indices(step).to(split.labels.device)
+    return images, split.labels[index], index
 
 
 def steps_of(epochs: float, split: Split, batch_size: int) -> int:

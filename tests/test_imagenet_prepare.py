@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from helpers import one_line
+from helpers import drawing, one_line
 from PIL import Image
 
 from data_prep import imagenet
@@ -43,15 +43,6 @@ ODD = {  # photographs that are not plain RGB JPEGs, as ImageNet has some
     "train/n02085620/n02085620_2.JPEG": ("RGBA", "PNG"),
     "train/n02085620/n02085620_10.JPEG": ("L", "JPEG"),
 }
-
-
-def drawing(name: str, size=(24, 18), mode="RGB", form="JPEG") -> bytes:
-    """A JPEG that its name determines."""
-    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
-    coarse = np.random.default_rng(seed).integers(0, 255, (3, 4, 3), np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).convert(mode).save(buffer, form)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")

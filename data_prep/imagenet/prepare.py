@@ -95,7 +95,7 @@ def prepare(
     problems += [*_missing(found, wnids), *_double(splits, outcomes)]
     counts = {wnid: report.Counts(**counted) for wnid, counted in _counted(splits, wnids).items()}
     if pack:
-        _write_index(out, source, splits, wnids, outcomes)
+        _write_index(out, source, seed, splits, wnids, outcomes)
     _write_csv(out / "manifest.csv", ("path", "class", "split", "size", "sha256", "source"), _rows(splits, outcomes))
     _write_csv(out / "problems.csv", Problem._fields, problems)
     about = [
@@ -212,7 +212,7 @@ def _write_csv(path: Path, head: tuple[str, ...], rows: Iterable[tuple]) -> None
     records.write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
-def _write_index(out: Path, source: str, splits, wnids: list[str], outcomes: dict[str, Outcome]) -> None:
+def _write_index(out: Path, source: str, seed: int, splits, wnids: list[str], outcomes: dict[str, Outcome]) -> None:
     """Where each photograph lies in the shards; written last of all that is in packed/."""
     label = {wnid: number for number, wnid in enumerate(wnids)}
     tensors, digests = {}, {}
@@ -226,5 +226,12 @@ def _write_index(out: Path, source: str, splits, wnids: list[str], outcomes: dic
         )
         digests[name] = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     shards = [path.stat().st_size for path in sorted((out / "packed").glob("*.bin"))]
-    about = {"source": source, "classes": wnids, "side": packing.SIDE, "digest": digests, "shards": shards}
+    about = {
+        "source": source,
+        "classes": wnids,
+        "seed": seed,
+        "side": packing.SIDE,
+        "digest": digests,
+        "shards": shards,
+    }
     records.save_tensors(out / "packed" / "index.safetensors", tensors, about)

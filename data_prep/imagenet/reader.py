@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import mmap
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import torch
+from torchvision.io import ImageReadMode, decode_jpeg
 
 from eas_core import records
 from eas_core.errors import CheckpointError, DataError
@@ -49,15 +50,36 @@ class Packed:
 
     def decode(self, i: int) -> np.ndarray:
         """Photograph i as uint8 (3, H, W), RGB; the smaller of H and W is 256."""
+        content = torch.frombuffer(bytearray(self.jpeg(i)), dtype=torch.uint8)
         try:
-            image = Image.open(io.BytesIO(self.jpeg(i))).convert("RGB")
-        except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"packed: photograph {i} of {self.name} is damaged ({error}); prepare it again") from None
-        return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+            return decode_jpeg(content, ImageReadMode.RGB).numpy()  # equal to Pillow's pixels, and faster
+        except RuntimeError as error:
+            reason = f"is damaged ({str(error).splitlines()[0]:.100})"
+            raise DataError(f"packed: photograph {i} of {self.name} {reason}; prepare it again") from None
+
+    def fingerprint(self, i: int) -> bytes:
+        """SHA-256 of the packed JPEG of photograph i."""
+        return hashlib.sha256(self.jpeg(i)).digest()
 
     def decode_all(self, indices: Sequence[int], pool: Executor) -> list[np.ndarray]:
         """Several photographs, in the order of the indices, decoded by the threads of a pool (sizes differ)."""
         return list(pool.map(self.decode, map(int, indices)))
+
+
+def describe(folder: str | Path) -> dict:
+    """What the index says: source, classes (wnids), seed of the hold-out, digest of each split, ...
+
+    Raises:
+        DataError: the folder holds no index that is whole.
+    """
+    try:
+        about = records.load_metadata(Path(folder) / "packed" / "index.safetensors")
+    except CheckpointError as error:
+        raise DataError(f"packed: {folder} holds no complete set of packed photographs ({error})") from None
+    for name in ("source", "classes", "seed", "digest"):
+        if name not in about:
+            raise DataError(f"packed: {folder} is of another version (no {name!r})")
+    return about
 
 
 def open_packed(folder: str | Path) -> dict[str, Packed]:
