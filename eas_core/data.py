@@ -81,7 +81,7 @@ def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
     """The named splits at ``resolution`` pixels, prepared once and kept under ``cache`` (a folder keyed by the settings).
 
-    imagenet-10 and imagenet-12 are read from where `eas prepare` packed them instead. Photographs that are missing or
+    imagenet-10 and imagenet-12 are read from where ``eas prepare`` packed them instead. Photographs that are missing or
     damaged, and settings that do not fit the source, raise :class:`DataError`.
     """
     if wrong := profiles.wrong_data(settings):

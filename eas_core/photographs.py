@@ -4,7 +4,7 @@
 indexed like one. What it returns is the usual test view: the short side becomes r * 256/224, of which the centre
 r x r is kept. For training, :meth:`Photographs.crops` cuts random crops out of a photograph's own pixels.
 
-Threads decode (`torchvision.io.decode_jpeg` lets others run meanwhile), as many as this process may use cores.
+Threads decode (``torchvision.io.decode_jpeg`` lets others run meanwhile), as many as this process may use cores.
 """
 
 from __future__ import annotations

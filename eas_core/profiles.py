@@ -35,12 +35,12 @@ class Data(Settings):
 
     #: Drawn images, or photographs.
     source: Literal["shapes10", "tiny-imagenet", "imagenet-10", "imagenet-12"]
-    #: Zip or folder of Tiny-ImageNet's photographs (downloaded if not given), or the folder that `eas prepare` filled.
+    #: Zip or folder of Tiny-ImageNet's photographs (downloaded if not given), or the folder that ``eas prepare`` filled.
     path: str | None = None
     #: Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
     seed: Annotated[int, Field(ge=0)] = 0
     #: Training images of a class; of photographs at most so many. The three numbers must not be given for imagenet-10 and
-    #: imagenet-12, whose splits are as `eas prepare` packed them, and must be given for all else.
+    #: imagenet-12, whose splits are as ``eas prepare`` packed them, and must be given for all else.
     train_per_class: Count | None = None
     #: Images of a class held out for the generator's training and the choice of networks.
     valid_per_class: Count | None = None
