@@ -46,7 +46,8 @@ class Data(Settings):
     valid_per_class: Count | None = None
     #: Images of a class for the final evaluation.
     test_per_class: Count | None = None
-    #: Which packed photographs (imagenet-10, imagenet-12): the run writes it into records; if given, others are refused.
+    #: Identifies the packed photographs of imagenet-10 or imagenet-12. A run writes it into records; if it is given, other
+    #: photographs are refused.
     digest: Annotated[str, Field(pattern="^[0-9a-f]{10}$")] | None = None
     #: Small translations, or random resized crops with mirroring.
     augment: Literal["shift", "crop"]

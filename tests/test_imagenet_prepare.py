@@ -17,7 +17,6 @@ import sys
 import tarfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -258,15 +257,6 @@ def test_packed_photographs_are_those_of_the_manifest(prepared, photos):
                 Image.open(io.BytesIO(photos[row["path"]])).convert("RGB").resize((341, 256), Image.Resampling.BICUBIC)
             )
             assert np.abs(image.transpose(1, 2, 0) - np.asarray(original, int)).mean() < 3, row["path"]
-
-
-def test_threads_decode_in_the_order_asked_for(prepared):
-    train = open_packed(prepared)["train"]
-    indices = np.random.default_rng(0).permutation(len(train))[:20]
-    with ThreadPoolExecutor(4) as pool:
-        images = train.decode_all(indices, pool)
-    for i, image in zip(indices, images, strict=True):
-        np.testing.assert_array_equal(image, train.decode(i))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-from collections.abc import Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +58,6 @@ class Packed:
     def fingerprint(self, i: int) -> bytes:
         """SHA-256 of the packed JPEG of photograph i."""
         return hashlib.sha256(self.jpeg(i)).digest()
-
-    def decode_all(self, indices: Sequence[int], pool: Executor) -> list[np.ndarray]:
-        """Several photographs, in the order of the indices, decoded by the threads of a pool (sizes differ)."""
-        return list(pool.map(self.decode, map(int, indices)))
 
 
 def describe(folder: str | Path) -> dict:
