@@ -5,32 +5,60 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from eas_core import __version__
 from eas_core.errors import EASError, SpaceError
 from eas_core.stages import STAGES, lineage
 
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # what torch says of it
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0 done, 2 bad input or stopped early (one line on stderr says why)."""
     options = _parser().parse_args(arguments)
+    terminate = signal.getsignal(signal.SIGTERM)
     try:
         options.command(options)
     except EASError as error:
-        print(f"eas: {' '.join(str(error).split())}", file=sys.stderr)
+        print(_one_line(str(error)), file=sys.stderr)
         return 2
     except BrokenPipeError:
         return 0
+    except OSError as error:  # of a file that is not the kit's own, or may not be read
+        print(_one_line(str(error)), file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:  # RuntimeError is what torch raises, on a GPU too
+        if isinstance(error, RuntimeError) and not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        print(_one_line(f"not enough memory ({str(error):.200})"), file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("eas: interrupted; what was complete is kept, run again to continue", file=sys.stderr)
         return 130
+    finally:
+        if signal.getsignal(signal.SIGTERM) is not terminate:
+            signal.signal(signal.SIGTERM, terminate)
     return 0
 
 
+def _one_line(message: str) -> str:
+    """A message in one line, whatever was quoted in it: bytes that are no UTF-8, line breaks, nulls, a whole book."""
+    plain = " ".join(message.encode(errors="backslashreplace").decode().replace("\0", "\\0").split())
+    return f"eas: {plain}" if len(plain) <= 1000 else f"eas: {plain[:700]} ... {plain[-200:]}"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        """One line, without the usage that argparse prints before it."""
+        self.exit(2, f"{_one_line(message)}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="eas",
         description="Elastic Architecture Search: one supernet, one generator, a compact network for any task and budget.",
     )
@@ -157,6 +185,10 @@ def _make_run(options, **more):
 def _run(options) -> None:
     from eas_core import pipeline
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(
+            signal.SIGTERM, signal.default_int_handler
+        )  # as Ctrl-C; while training, a step and saving go first
     run = _make_run(options, max_minutes=options.max_minutes)
     run.splits("train", "valid")
     for stage in lineage(options.until)[1:]:
@@ -268,10 +300,10 @@ def _export(options) -> None:
 
 
 def _report(options) -> None:
-    from eas_core import records, tables
+    from eas_core import pipeline, tables
 
     run = _make_run(options)
-    record = records.read_record(run.folder("results") / "record.json", "results")
+    record = pipeline.finished(run.folder("results") / "record.json", "results")
     print(tables.results_table(record, run.tasks).to_string())
 
 
@@ -281,7 +313,7 @@ def _claims(options) -> None:
     from eas_core import claims, evidence, releases
 
     seeds = options.seeds.split(",")
-    if not all(seed.isdecimal() for seed in seeds):
+    if not all(seed.isdecimal() and len(seed) < 19 for seed in seeds):
         raise EASError(f"--seeds: {options.seeds!r} must be whole numbers separated by commas, such as 0,1,2")
     run = _make_run(options)
     collected = [evidence.collect(replace(run, seed=int(seed)), make=False) for seed in seeds]

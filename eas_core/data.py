@@ -97,7 +97,10 @@ def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str
             records.save_tensors(folder / f"{name}.safetensors", tensors, {"digest": digest})
     splits = []
     for name in names:
-        tensors, metadata = records.load_tensors(folder / f"{name}.safetensors")
+        path = folder / f"{name}.safetensors"
+        tensors, metadata = records.load_tensors(path, ("images", "labels"))
+        if not isinstance(metadata.get("digest"), str):
+            raise DataError(f"data: {path} has no digest; remove it to prepare the data again")
         splits.append(Split(name, tensors["images"], tensors["labels"], metadata["digest"]))
     return splits
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -53,9 +54,16 @@ class _Row(_Model):
     architecture: dict
 
 
-class _TestedRow(_Row):
+class _Rows(_Model):
+    rows: Annotated[list[_Row], Field(min_length=1)]
+
+
+class _ScoredRow(_Row):
     accuracy: Fraction
     n: Annotated[int, Field(ge=2)]
+
+
+class _TestedRow(_ScoredRow):
     correct: str
 
 
@@ -70,8 +78,7 @@ class _SearchSeconds(_Model):
     with_sampling: Positive
 
 
-class _Specialized(_Model):
-    rows: Annotated[list[_Row], Field(min_length=1)]
+class _Specialized(_Rows):
     search_seconds: _SearchSeconds
 
 
@@ -79,9 +86,41 @@ class _Step(_Model):
     step: Count
 
 
-class _Trained(_Model):
+class _Curve(_Model):
     curve: Annotated[list[_Step], Field(min_length=1)]
+
+
+class _Trained(_Curve):
     peak_memory_bytes: NotNegative
+
+
+class _EvolvedRow(_Row):
+    method: str
+
+
+class _Evolved(_Model):
+    rows: Annotated[list[_EvolvedRow], Field(min_length=1)]
+
+
+class _Comparison(_Model):
+    budget: Positive
+    random_accuracy: list[Fraction]
+    random_by_task: list[list[Fraction]]
+    random_madds: list[Positive]
+
+
+class _Results(_Model):
+    rows: Annotated[list[_ScoredRow], Field(min_length=1)]
+    comparisons: list[_Comparison]
+
+
+RESULTS = {  # what later stages and reports read of a stage's result; records of all ages have it
+    **dict.fromkeys(("teacher", "supernet", "generator", "multi_path"), _Curve),
+    **dict.fromkeys(("specialized", "multi_path_specialized"), _Rows),
+    **dict.fromkeys(("tested-EAS", "tested-multi-path", "tested-OFA-V", "tested-OFA-T", "tested-same"), _Tested),
+    "evolved": _Evolved,
+    "results": _Results,
+}
 
 
 class _Scenarios(_Model):
@@ -134,6 +173,17 @@ def check(evidence: list[dict]) -> None:
                         _agree(tested, images, where, "evidence: tested on different images,")
 
 
+def check_result(record: dict, stage: str, where: str) -> None:
+    """Whether a record's result holds what other stages read of it; if not, :class:`DataError` says so after ``where``."""
+    result = record["result"]
+    if stage in RESULTS:
+        _read(RESULTS[stage], result, f"{where}: result")
+    for row in result.get("rows", ()) if stage in RESULTS else ():
+        _check_architecture(row, where)
+        if "correct" in row:
+            _check_hits(row, where)
+
+
 def _read(model: type, value: object, where: str) -> None:
     """Compare a value with a model; what does not fit raises :class:`DataError`."""
     try:
@@ -141,7 +191,7 @@ def _read(model: type, value: object, where: str) -> None:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         field = ".".join(map(str, problem["loc"])) or "it"
-        found = "" if problem["type"] == "missing" else f" = {' '.join(repr(problem['input']).split()):.60}"
+        found = "" if problem["type"] == "missing" else f" = {' '.join(reprlib.repr(problem['input']).split()):.60}"
         raise DataError(f"{where}: {field}{found}: {problem['msg'][0].lower()}{problem['msg'][1:]}") from None
 
 
@@ -183,10 +233,14 @@ def _check_rows(rows: list[dict], where: str) -> None:
     if len(set(scenarios)) < len(rows) or len(rows) != tasks * budgets:
         raise DataError(f"{where}: {len(rows)} rows are not one for each of {tasks} tasks and {budgets} budgets")
     for row in rows:
-        try:
-            Architecture.from_dict(row["architecture"])
-        except SpaceError as error:
-            raise DataError(f"{where}: {row['task']} at {row['budget']:g} M: {error}") from None
+        _check_architecture(row, where)
+
+
+def _check_architecture(row: dict, where: str) -> None:
+    try:
+        Architecture.from_dict(row["architecture"])
+    except SpaceError as error:
+        raise DataError(f"{where}: {row['task']:.60} at {row['budget']:g} M: {error}") from None
 
 
 def _check_hits(row: dict, where: str) -> None:

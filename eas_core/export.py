@@ -69,14 +69,22 @@ def load(folder: Path) -> TaskNetwork:
     """Read back what :func:`write` wrote, ready to predict; damaged or missing files raise :class:`CheckpointError`."""
     path = Path(folder) / "network.json"
     try:
-        description = json.loads(path.read_text())
+        description = records.read_json(path, "network")
         space = SearchSpace(**description["space"])
-        network = Network(space, Architecture.from_dict(description["architecture"]))
-        classes = tuple(description["classes"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"network: {path} is missing or damaged ({error})") from None
+        with torch.device("meta"):  # no memory yet: the description may say anything
+            network = Network(space, Architecture.from_dict(description["architecture"]))
+        classes = torch.tensor(description["classes"])
+        if (
+            classes.ndim != 1
+            or classes.dtype != torch.int64
+            or not ((0 <= classes) & (classes < space.num_classes)).all()
+        ):
+            raise ValueError(f"classes must be numbers from 0 to {space.num_classes - 1}")
+    except (EASError, ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"network: {path} is missing or damaged ({reason:.160})") from None
     records.load_into(network, path.with_suffix(".safetensors"))
-    return TaskNetwork(network, classes).eval()
+    return TaskNetwork(network, tuple(classes.tolist())).eval()
 
 
 def to_onnx(network: TaskNetwork) -> bytes:

@@ -1,20 +1,21 @@
 """The stages of a run, each made once and reused: from the teacher to what is tested (see :mod:`eas_core.run`).
 
 A stage's folder holds weights or tables (safetensors) and a record, written last: where the record is, the stage is
-complete. Each function returns what is there, or makes it first, together with all it depends on.
+complete. Each function returns what is there, or makes it first, together with all it depends on. Who makes a stage
+holds its folder meanwhile, and a second process that wants to is refused; reading what is complete needs no lock.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from eas_core import records
+from eas_core import evidence_check, records
 from eas_core.calibrate import calibrate
 from eas_core.cost import madds, params, sample_near
 from eas_core.data import Split, rng
@@ -26,6 +27,7 @@ from eas_core.memory import PeakMemory
 from eas_core.multi_path import PATH_HEADS
 from eas_core.network import Network
 from eas_core.predictor import AccuracyPredictor, fit, rank_correlation, search_objective
+from eas_core.progress import track
 from eas_core.run import Run, make_run
 from eas_core.space import LARGEST, SMALLEST, Architecture, from_gates, one_hot, sample, to_gates
 from eas_core.specialize import propose, specialize
@@ -34,7 +36,7 @@ from eas_core.supernet import Supernet, initialise
 from eas_core.tasks import TaskSet
 from eas_core.train_generator import train_generator
 from eas_core.train_supernet import train_supernet, train_teacher
-from eas_core.training import Stopped, stop_requests
+from eas_core.training import CHECKPOINT_SECONDS, Stopped, stop_requests
 
 __all__ = ["METHODS", "Run", "make_run"]
 
@@ -42,19 +44,39 @@ __all__ = ["METHODS", "Run", "make_run"]
 # ---------------------------------------------------------------- training stages
 
 
+def _once(folder: Path, stage: str, make: Callable[[], dict]) -> dict:
+    """The record of a stage: the one in its folder if the stage is complete, else what ``make()`` writes there."""
+    path = folder / "record.json"
+    if not path.exists():
+        with records.only_writer(folder):
+            if not path.exists():  # else another process completed it just now
+                return make()
+    return finished(path, stage)
+
+
+def finished(path: Path, stage: str) -> dict:
+    """The record of a complete stage; one that is missing or damaged raises :class:`DataError`."""
+    record = records.read_record(path, stage)
+    evidence_check.check_result(record, stage, f"record: {path}")
+    return record
+
+
 def _trained(run: Run, stage: str, module: torch.nn.Module, train) -> dict:
     """Load ``module``'s weights and record if the stage is complete, else ``train(module)`` and save both."""
     folder = run.folder(stage)
-    if (folder / "record.json").exists():
-        records.load_into(module, folder / "weights.safetensors")
-        return records.read_record(folder / "record.json", stage)
-    with PeakMemory(run.device) as memory:
-        curve, seconds = train(module)
-    result = {"curve": curve, "peak_memory_bytes": memory.bytes}
-    metadata = {"stage": stage, "profile": run.profile.name}
-    records.save_tensors(folder / "weights.safetensors", module.state_dict(), metadata)
-    record = records.write_record(folder / "record.json", stage, run.settings(stage), result, seconds, run.device)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
+
+    def make() -> dict:
+        with PeakMemory(run.device) as memory:
+            curve, seconds = train(module)
+        result = {"curve": curve, "peak_memory_bytes": memory.bytes}
+        metadata = {"stage": stage, "profile": run.profile.name}
+        records.save_tensors(folder / "weights.safetensors", module.state_dict(), metadata)
+        record = records.write_record(folder / "record.json", stage, run.settings(stage), result, seconds, run.device)
+        records.remove_checkpoints(folder / "checkpoint.pt")
+        return record
+
+    record = _once(folder, stage, make)
+    records.load_into(module, folder / "weights.safetensors")
     return record
 
 
@@ -139,9 +161,11 @@ def multi_path_specialized(run: Run) -> dict:
 
 
 def _specialized(run: Run, stage: str, trained) -> dict:
-    path = run.folder(stage) / "record.json"
-    if path.exists():
-        return records.read_record(path, stage)
+    folder = run.folder(stage)
+    return _once(folder, stage, lambda: _specialize_all(run, stage, trained, folder / "record.json"))
+
+
+def _specialize_all(run: Run, stage: str, trained, path: Path) -> dict:
     weights, _ = supernet(run)
     network, _ = trained(run)
     started = time.monotonic()
@@ -218,35 +242,37 @@ def pairs(run: Run) -> tuple[dict[str, Tensor], dict]:
     Each architecture is extracted, calibrated and run once over the validation images, which gives all tasks at once.
     What was measured is saved twice a minute; an interrupted run continues.
     """
-    folder, settings = run.folder("pairs"), run.profile.pairs
-    if (folder / "record.json").exists():
-        tensors, _ = records.load_tensors(folder / "pairs.safetensors")
-        return tensors, records.read_record(folder / "record.json", "pairs")
+    folder = run.folder("pairs")
+    record = _once(folder, "pairs", lambda: _measure_pairs(run, folder))
+    tensors, _ = records.load_tensors(folder / "pairs.safetensors", ("gates", "accuracy", "cross_entropy"))
+    return tensors, record
+
+
+def _measure_pairs(run: Run, folder: Path) -> dict:
+    settings = run.profile.pairs
     weights, _ = supernet(run)
     train, valid = run.splits("train", "valid")
     tasks = run.tasks
     index = _first_of_each_class(valid, settings.images_per_class)
     architectures = _pair_architectures(run)
-    measured, spent = {"accuracy": [], "cross_entropy": []}, 0.0
-    partial_path = folder / "partial.safetensors"
-    if partial_path.exists():
-        tensors, metadata = records.load_tensors(partial_path)
-        measured, spent = {name: tensors[name].tolist() for name in measured}, metadata["seconds"]
+    path = folder / "checkpoint.pt"
+    fresh = {"key": run.key("pairs"), "accuracy": [], "cross_entropy": [], "seconds": 0.0}
+    state = records.last_checkpoint(path, run.key("pairs")) or fresh
+    spent, accuracy, cross_entropy = state["seconds"], state["accuracy"], state["cross_entropy"]
     started = saved = time.monotonic()
     with PeakMemory(run.device) as memory, stop_requests() as stop:
-        for architecture in _bar(run, architectures[len(measured["accuracy"]) :], "pairs"):
+        for architecture in _bar(run, architectures[len(accuracy) :], "pairs"):
             scores = score(network_of(run, weights, architecture, train), valid, tasks, index)
-            measured["accuracy"].append([scores.accuracy(t) for t in range(len(tasks))])
-            measured["cross_entropy"].append([scores.cross_entropy(t) for t in range(len(tasks))])
+            accuracy.append([scores.accuracy(t) for t in range(len(tasks))])
+            cross_entropy.append([scores.cross_entropy(t) for t in range(len(tasks))])
             late = run.deadline is not None and time.monotonic() > run.deadline
-            if stop.requested or late or time.monotonic() - saved > 30:
-                saved, seconds = time.monotonic(), spent + time.monotonic() - started
-                tensors = {name: torch.tensor(values) for name, values in measured.items()}
-                records.save_tensors(partial_path, tensors, {"seconds": seconds})
+            if stop.requested or late or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                saved = time.monotonic()
+                records.save_checkpoint(path, {**state, "seconds": spent + saved - started})
                 if stop.requested or late:
-                    done = len(measured["accuracy"])
+                    done = len(accuracy)
                     raise Stopped(f"pairs: stopped after {done} of {settings.count}, saved; run again to continue")
-    tensors = {name: torch.tensor(values) for name, values in measured.items()}
+    tensors = {"accuracy": torch.tensor(accuracy), "cross_entropy": torch.tensor(cross_entropy)}
     tensors["gates"] = to_gates(architectures).to(torch.uint8)
     records.save_tensors(folder / "pairs.safetensors", tensors, {"stage": "pairs"})
     cost = madds(run.profile.search_space(), architectures)
@@ -259,8 +285,8 @@ def pairs(run: Run) -> tuple[dict[str, Tensor], dict]:
     }
     seconds = spent + time.monotonic() - started
     record = records.write_record(folder / "record.json", "pairs", run.settings("pairs"), result, seconds, run.device)
-    partial_path.unlink(missing_ok=True)
-    return tensors, record
+    records.remove_checkpoints(path)
+    return record
 
 
 def _first_of_each_class(split: Split, count: int | None) -> Tensor:
@@ -288,9 +314,13 @@ def predictor(run: Run) -> tuple[AccuracyPredictor, dict]:
     """The accuracy predictor trained on the pairs, and its record with the rank correlation on held-out pairs."""
     folder, settings = run.folder("predictor"), run.profile.predictor
     network = AccuracyPredictor(run.profile.search_space(), len(run.tasks), settings.hidden, settings.layers)
-    if (folder / "record.json").exists():
-        records.load_into(network, folder / "weights.safetensors")
-        return network, records.read_record(folder / "record.json", "predictor")
+    record = _once(folder, "predictor", lambda: _fit_predictor(run, network, folder))
+    records.load_into(network, folder / "weights.safetensors")
+    return network, record
+
+
+def _fit_predictor(run: Run, network: AccuracyPredictor, folder: Path) -> dict:
+    settings = run.profile.predictor
     measured, _ = pairs(run)
     started = time.monotonic()
     codes, accuracy = one_hot(from_gates(measured["gates"].float())), measured["accuracy"]
@@ -311,14 +341,16 @@ def predictor(run: Run) -> tuple[AccuracyPredictor, dict]:
     records.save_tensors(folder / "weights.safetensors", network.state_dict(), {"stage": "predictor"})
     seconds = time.monotonic() - started
     path = folder / "record.json"
-    return network, records.write_record(path, "predictor", run.settings("predictor"), result, seconds, "cpu")
+    return records.write_record(path, "predictor", run.settings("predictor"), result, seconds, "cpu")
 
 
 def evolved(run: Run) -> dict:
     """The record of the evolutionary searches: rows of OFA-T (one search a task and budget) and of OFA-V (one a budget)."""
-    path = run.folder("evolved") / "record.json"
-    if path.exists():
-        return records.read_record(path, "evolved")
+    folder = run.folder("evolved")
+    return _once(folder, "evolved", lambda: _evolve_all(run, folder / "record.json"))
+
+
+def _evolve_all(run: Run, path: Path) -> dict:
     network, _ = predictor(run)
     profile, tasks, space = run.profile, run.tasks, run.profile.search_space()
     tolerance, budgets = profile.specialize.tolerance, profile.specialize.budgets
@@ -400,20 +432,14 @@ def tested(run: Run, method: str) -> dict:
     if method not in METHODS:
         raise EASError(f"method: {method!r} is not one of {', '.join(METHODS)}")
     stage = f"tested-{method}"
-    path = run.folder(stage) / "record.json"
-    if path.exists():
-        return records.read_record(path, stage)
-    rows = searched(run, method)
-    return _test(run, rows, path, stage, run.settings(stage))
+    folder = run.folder(stage)
+    return _once(folder, stage, lambda: _test(run, searched(run, method), folder, stage, run.settings(stage)))
 
 
 def tested_as(run: Run, other: Run) -> dict:
     """EAS's architectures of the run ``other``, tested with this run's supernet: what the supernet alone changes."""
-    path = _same_folder(run, other) / "record.json"
-    if path.exists():
-        return records.read_record(path, "tested-same")
-    rows = searched(other, "EAS")
-    return _test(run, rows, path, "tested-same", _same_settings(run, other))
+    folder, settings = _same_folder(run, other), _same_settings(run, other)
+    return _once(folder, "tested-same", lambda: _test(run, searched(other, "EAS"), folder, "tested-same", settings))
 
 
 def _same_settings(run: Run, other: Run) -> dict:
@@ -424,7 +450,7 @@ def _same_folder(run: Run, other: Run) -> Path:
     return run.folder("supernet").with_name(f"tested-same-{records.key(_same_settings(run, other))}")
 
 
-def _test(run: Run, rows: list[dict], path: Path, kind: str, settings: dict) -> dict:
+def _test(run: Run, rows: list[dict], folder: Path, kind: str, settings: dict) -> dict:
     started = time.monotonic()
     weights, _ = supernet(run)
     train, test = run.splits("train", "test")
@@ -439,7 +465,8 @@ def _test(run: Run, rows: list[dict], path: Path, kind: str, settings: dict) -> 
         scores = score(networks[architecture], test, tasks, index, run.profile.evaluation.batch_size)
         done.append({**row, **scores.summary(), "correct": pack(scores.correct)})
     result = {"rows": done, "test_digest": test.digest}
-    return records.write_record(path, kind, settings, result, time.monotonic() - started, run.device)
+    seconds = time.monotonic() - started
+    return records.write_record(folder / "record.json", kind, settings, result, seconds, run.device)
 
 
 def results(run: Run) -> dict:
@@ -449,9 +476,11 @@ def results(run: Run) -> dict:
     images and the paired difference, also after letting the validation split choose among them. Besides: the largest
     and the smallest network, and how much random architectures of about equal cost differ among each other.
     """
-    path = run.folder("results") / "record.json"
-    if path.exists():
-        return records.read_record(path, "results")
+    folder = run.folder("results")
+    return _once(folder, "results", lambda: _evaluate_all(run, folder / "record.json"))
+
+
+def _evaluate_all(run: Run, path: Path) -> dict:
     rows = tested(run, "EAS")["result"]["rows"]
     started = time.monotonic()
     weights, _ = supernet(run)
@@ -562,4 +591,4 @@ def _spread(scored: list[Scores], costs: list[int], tasks: TaskSet) -> dict:
 
 
 def _bar(run: Run, items, name: str):
-    return tqdm(items, desc=name, disable=not run.progress, mininterval=1.0)
+    return track(items, name, enabled=run.progress)

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from scipy import stats
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from eas_core import profiles
 from eas_core.errors import DataError, EASError, SpaceError
+from eas_core.progress import track
 from eas_core.space import PAIRS, Architecture, SearchSpace, one_hot, one_hot_of_index
 from eas_core.training import cosine, make_optimizer, set_lr
 
@@ -103,7 +103,7 @@ def fit(
     optimizer = make_optimizer(predictor, settings.optimizer)
     per_epoch = math.ceil(len(codes) / settings.batch_size)
     curve = []
-    for epoch in tqdm(range(settings.epochs), desc="predictor", unit="epoch", disable=not progress, mininterval=1.0):
+    for epoch in track(range(settings.epochs), "predictor", unit="epoch", enabled=progress):
         order = torch.randperm(len(codes), generator=generator).to(codes.device)
         total = 0.0
         for i, batch in enumerate(order.split(settings.batch_size)):

@@ -6,6 +6,7 @@ as ``supernet.batch_size=64``. An unknown profile, key or impossible value raise
 
 from __future__ import annotations
 
+import reprlib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,7 @@ from eas_core.space import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
 FOLDER = Path(__file__).parent / "profiles"
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Width = Annotated[int, Field(ge=1, le=2**14)]  # of a layer
 Positive = Annotated[float, Field(gt=0, lt=1e9)]
 NotNegative = Annotated[float, Field(ge=0, lt=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -38,7 +40,7 @@ class Data(Settings):
     #: Zip or folder of Tiny-ImageNet's photographs (downloaded if not given), or the folder that ``eas prepare`` filled.
     path: str | None = None
     #: Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     #: Training images of a class; of photographs at most so many. The three numbers must not be given for imagenet-10 and
     #: imagenet-12, whose splits are as ``eas prepare`` packed them, and must be given for all else.
     train_per_class: Count | None = None
@@ -65,13 +67,13 @@ class Space(Settings):
     #: Height and width of an image, in pixels.
     resolution: Annotated[int, Field(ge=8, le=1024)]
     #: Channels of the first convolution.
-    stem_width: Count = 16
+    stem_width: Width = 16
     #: Its stride.
     stem_stride: Literal[1, 2] = 2
     #: Channels of the fixed first block.
-    first_width: Count = 16
+    first_width: Width = 16
     #: Output channels of each of the five units.
-    widths: tuple[Count, Count, Count, Count, Count] = (24, 40, 80, 112, 160)
+    widths: tuple[Width, Width, Width, Width, Width] = (24, 40, 80, 112, 160)
     #: Stride of the first block of each unit.
     strides: tuple[Literal[1, 2], Literal[1, 2], Literal[1, 2], Literal[1, 2], Literal[1, 2]] = (2, 2, 2, 1, 2)
     #: Whether a unit's activation is hard swish, else ReLU.
@@ -79,9 +81,9 @@ class Space(Settings):
     #: Whether a unit's blocks have squeeze-excite.
     squeeze_excite: tuple[bool, bool, bool, bool, bool] = (False, True, False, True, True)
     #: Channels of the last convolution, before pooling.
-    final_width: Count = 960
+    final_width: Width = 960
     #: Units of the hidden layer before the classifier.
-    head_width: Count = 1280
+    head_width: Width = 1280
 
 
 class Optimizer(Settings):
@@ -180,9 +182,9 @@ class Generator(Settings):
     #: K, the number of budgets with an embedding of their own.
     anchors: Annotated[int, Field(ge=2, le=1000)] = 10
     #: Length of the embeddings of a task and of a budget.
-    embedding: Count = 32
+    embedding: Width = 32
     #: Units of the LSTM.
-    hidden: Count = 64
+    hidden: Width = 64
     #: Temperature of Eq. (I).
     tau: Positive = 1.0
     #: Lambda of Eq. (D), for the cost in millions.
@@ -229,7 +231,7 @@ class Predictor(Settings):
     #: Pairs of a step.
     batch_size: Count = 256
     #: Units of each hidden layer.
-    hidden: Count = 400
+    hidden: Width = 400
     #: Hidden layers.
     layers: Annotated[int, Field(ge=1, le=20)] = 3
     #: The paper's.
@@ -288,7 +290,7 @@ class Profile(Settings):
     """All settings of a run; a section each, as in the YAML file."""
 
     #: The first part of the path under ``runs/``.
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     data: Data
     space: Space
     teacher: Teacher
@@ -329,11 +331,15 @@ def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
+        if not path.is_file():
+            raise FileNotFoundError
+        if path.stat().st_size > LARGEST_FILE:
+            raise ProfileError(f"profile: {path} is larger than {LARGEST_FILE} bytes")
         text = path.read_bytes()
     except (OSError, ValueError):  # ValueError: a name with a null character
         raise ProfileError(f"profile: {name!r:.160} is not one of {', '.join(names())}, nor a .yaml file") from None
     try:
-        raw = yaml.safe_load(text)
+        raw = _parse(text)
     except Exception as error:  # besides YAMLError e.g. ValueError for the date 2024-13-45, RecursionError
         raise ProfileError(f"profile: {path} is not YAML ({' '.join(str(error).split()):.160})") from None
     if not isinstance(raw, dict):
@@ -361,34 +367,67 @@ def wrong_data(data: Data) -> str:
     return ""
 
 
+LARGEST_FILE = 10**6  # bytes
+LARGEST_CONTENT = 10**5  # values of a file, each counted as often as aliases repeat it
+
+
+def _parse(text: bytes | str) -> object:
+    """Plain values of a YAML text; one whose aliases repeat too much, or themselves, raises ``ValueError``."""
+    node = yaml.compose(text, yaml.SafeLoader)
+    if node is None:
+        return None
+    if _size(node, {}) > LARGEST_CONTENT:
+        raise ValueError(f"its aliases make more than {LARGEST_CONTENT} values of it")
+    return yaml.safe_load(text)
+
+
+def _size(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a YAML node stands for with all aliases written out; infinite if it contains itself."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = float("inf")  # until it is known: what is met inside itself never ends
+        inside = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_size(part, known) for part in inside)
+    return known[id(node)]
+
+
 def _apply(raw: dict, override: str) -> None:
     target, separator, text = override.partition("=")
     *sections, last = target.strip().split(".")
     if not separator or not last:
-        raise ProfileError(f"override: {override!r} must look like section.key=value")
+        raise ProfileError(f"override: {override!r:.160} must look like section.key=value")
     for section in sections:
         raw = raw.get(section) if isinstance(raw, dict) else None
         if isinstance(raw, list):
-            raise ProfileError(f"override: {target} points into a list; give the whole list instead")
+            raise ProfileError(f"override: {target!r:.160} points into a list; give the whole list instead")
         if not isinstance(raw, dict):
-            raise ProfileError(f"override: {override!r}: there is no section {section!r}")
+            raise ProfileError(f"override: {override!r:.160}: there is no section {section!r:.80}")
     try:
-        raw[last] = yaml.safe_load(text)
+        raw[last] = _parse(text)
     except Exception:
         raise ProfileError(f"override: {override!r:.160}: the value is not YAML") from None
 
 
 def _one_line(error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):
-        return str(error)
+        return f"{str(error):.160}"
     first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
+    field = f"{'.'.join(map(str, first['loc'])):.160}"
     message = first["msg"][0].lower() + first["msg"][1:]
     if first["type"] == "extra_forbidden":
         message = f"unknown key; allowed: {', '.join(_allowed(first['loc']))}"
-    value = "" if first["type"] in ("missing", "extra_forbidden") else f" = {first['input']!r:.60}"
+    value = "" if first["type"] in ("missing", "extra_forbidden") else f" = {_shown(first['input']):.60}"
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{field}{value}: {message}{more}"
+
+
+def _shown(value: object) -> str:
+    """A value in a few words, however large or deep it is."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return f"a {type(value).__name__} too long to show"
 
 
 def _allowed(location: tuple) -> list[str]:

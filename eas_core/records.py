@@ -10,9 +10,16 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import platform
+import reprlib
+import secrets
+import socket
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +27,7 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from eas_core.errors import CheckpointError, DataError, EASError
@@ -30,24 +38,106 @@ def key(settings: dict) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that, whatever happens, either the old or the whole new content is there.
+def write_atomic(path: Path, *parts: bytes, keep: Path | None = None) -> None:
+    """Write a file (``parts`` one after another) so that, whatever happens, the old or the whole new content is there.
 
-    A full disk raises :class:`EASError` in one line and leaves the old file as it was.
+    With ``keep`` the old file stays under that name. A full disk raises :class:`EASError` in one line and leaves the old
+    file as it was.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "wb") as file:
-            file.write(content)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
+        if keep is not None and path.exists():
+            os.replace(path, keep)
         os.replace(partial, path)
-    except OSError as error:
-        if path.parent.is_dir():
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        with suppress(OSError, ValueError):
             partial.unlink(missing_ok=True)
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-        raise EASError(f"writing {path}: {reason}; what was there before is unchanged") from error
+        raise EASError(f"writing {path}: {_reason(error)}; what was there before is unchanged") from error
+
+
+def append_line(path: Path, line: dict) -> None:
+    """Append a line of JSON to a file; numbers that are not finite become null."""
+    try:
+        with open(path, "ab") as file:
+            file.write(_json_line(line))
+    except OSError as error:
+        raise EASError(f"writing {path}: {_reason(error)}") from error
+
+
+def write_lines(path: Path, lines: list[dict]) -> None:
+    """Make a file of JSON lines hold exactly these."""
+    write_atomic(path, b"".join(map(_json_line, lines)))
+
+
+def _json_line(line: dict) -> bytes:
+    plain = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in line.items()}
+    return (json.dumps(plain) + "\n").encode()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+LOCK_SECONDS = 3.0  # to wait for a writer that is about to end: a job that is restarted meets the one that was cut off
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold a folder for writing; while another process or thread does, :class:`EASError` names it in one line.
+
+    A writer that is about to end is waited for, :data:`LOCK_SECONDS` at most. The lock is the kernel's (flock), so that
+    of a killed process is gone with it, and what it left half-written is removed. The same thread may hold a folder
+    twice. Where the file system has no locks, a line says so.
+    """
+    path = Path(folder) / ".lock"
+    lock, first = _lock(path)
+    try:
+        if first:
+            with suppress(OSError):
+                path.write_text(f"pid {os.getpid()} on {socket.gethostname()}")
+            for partial in path.parent.glob(".*.part"):
+                partial.unlink(missing_ok=True)
+        yield
+    finally:
+        if first:
+            with suppress(OSError):
+                path.unlink()  # while it is held: who opened it meanwhile finds it gone and opens a new one
+        if lock is not None:
+            lock.release()
+
+
+def _lock(path: Path) -> tuple[FileLock | None, bool]:
+    """(The lock, now held, and whether this thread did not hold it before); (None, False) if there are no locks."""
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path, fallback_to_soft=False, is_singleton=True)
+        first = not lock.is_locked
+        lock.acquire(timeout=LOCK_SECONDS)
+        return lock, first
+    except Timeout:
+        holder = _holder(path)
+        raise EASError(f"{folder}: {holder} is writing there; wait for it, stop it, or use another folder") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):
+            print(f"{folder}: cannot be locked ({_reason(error)}); see that one process writes there", file=sys.stderr)
+            return None, False
+        raise EASError(f"{folder}: cannot be written to ({_reason(error)})") from None
+
+
+def _holder(path: Path) -> str:
+    try:
+        return path.read_text()[:200] or "another process"
+    except (OSError, ValueError):
+        return "another process"
 
 
 # ---------------------------------------------------------------- tensors
@@ -60,16 +150,25 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict | None =
     write_atomic(path, safetensors.torch.save(contiguous, metadata=text))
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
-    """Read (tensors, metadata) of a safetensors file; a damaged or missing one raises :class:`CheckpointError`."""
+def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Tensor], dict]:
+    """Read (tensors, metadata) of a safetensors file; a damaged or missing one raises :class:`CheckpointError`.
+
+    So does one that lacks a tensor named in ``needed``.
+    """
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = json.loads((file.metadata() or {}).get("eas", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise CheckpointError(f"weights: {path} does not exist") from None
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
-        raise CheckpointError(f"weights: {path} is damaged or cut short ({error})") from None
+    except (safetensors.SafetensorError, ValueError, OSError, RecursionError) as error:
+        raise CheckpointError(f"weights: {path} is damaged or cut short ({_reason(error)})") from None
+    if not isinstance(metadata, dict):
+        raise CheckpointError(f"weights: {path} is damaged (its metadata is no table)")
+    for name in needed:
+        if name not in tensors:
+            raise CheckpointError(f"weights: {path} has no {name!r}, but {', '.join(tensors) or 'nothing':.120}")
+    return tensors, metadata
 
 
 def load_metadata(path: Path) -> dict:
@@ -93,29 +192,93 @@ def load_into(module: torch.nn.Module, path: Path) -> dict:
         if tensors[name].shape != tensor.shape:
             shapes = f"{tuple(tensors[name].shape)} there, {tuple(tensor.shape)} here"
             raise CheckpointError(f"weights: {path} is of another search space: {name} is {shapes}")
-    module.load_state_dict({name: tensors[name] for name in own})
+    module.load_state_dict({name: tensors[name] for name in own}, assign=any(t.is_meta for t in own.values()))
     return metadata
 
 
 # ---------------------------------------------------------------- training checkpoints
 
 
+# A checkpoint is one file: eight bytes that say so, the SHA-256 of the rest, and the rest, which torch.load reads.
+
+MAGIC = b"EASckpt1"
+HEADER = len(MAGIC) + hashlib.sha256().digest_size
+
+
+def previous_checkpoint(path: Path) -> Path:
+    """Where :func:`save_checkpoint` keeps the checkpoint before: ``checkpoint.previous.pt`` beside ``checkpoint.pt``."""
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
 def save_checkpoint(path: Path, state: dict) -> None:
-    """Write a resumable training state (tensors, numbers, strings, lists, dicts), atomically."""
+    """Write a resumable training state (tensors, numbers, strings, lists, dicts), atomically, and keep the one before."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_atomic(path, buffer.getvalue())
+    payload = buffer.getbuffer()
+    write_atomic(path, MAGIC, hashlib.sha256(payload).digest(), payload, keep=previous_checkpoint(path))
 
 
 def load_checkpoint(path: Path) -> dict:
-    """Read a training state; a damaged one raises :class:`CheckpointError`. Loads no pickled code."""
+    """Read a training state; one that is missing or in any bit not as written raises :class:`CheckpointError`.
+
+    Loads no pickled code.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a file cut short
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        content = memoryview(Path(path).read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"checkpoint: {path} cannot be read ({_reason(error)})") from None
+    try:
+        if content[: len(MAGIC)] != MAGIC:
+            raise ValueError("it does not begin like a checkpoint")
+        if content[len(MAGIC) : HEADER] != hashlib.sha256(content[HEADER:]).digest():
+            raise ValueError("its content does not match its SHA-256")
+        state = torch.load(io.BytesIO(content[HEADER:]), map_location="cpu", weights_only=True)
+        if not isinstance(state, dict):
+            raise ValueError(f"it holds a {type(state).__name__}")
+        return state
+    except Exception as error:  # torch raises many kinds
+        reason = _reason(error)
         raise CheckpointError(
-            f"checkpoint: {path} is damaged or cut short ({reason:.120}); remove it to start over"
+            f"checkpoint: {path} is damaged or cut short ({reason}); remove it to start over"
         ) from None
+
+
+def last_checkpoint(path: Path, key: str) -> dict | None:
+    """The last whole training state of the run ``key``: that of ``path`` or else the one before; None without either.
+
+    If the last one is damaged, a line on stderr says so and the one before takes its place. If none is whole, or the
+    state is of another run, :class:`CheckpointError` is raised and no file changes.
+    """
+    previous, problem = previous_checkpoint(path), None
+    if not previous.exists():
+        if not path.exists():
+            return None
+        state = load_checkpoint(path)
+    else:
+        try:
+            state = load_checkpoint(path)
+        except CheckpointError as error:
+            problem = str(error).removesuffix("; remove it to start over")
+            try:
+                state = load_checkpoint(previous)
+            except CheckpointError:
+                message = f"{problem}, and {previous.name} cannot be used either; remove both to start over"
+                raise CheckpointError(message) from None
+    if state.get("key") != key:
+        raise CheckpointError(f"checkpoint: {path} is of another run or search space; remove it to start over")
+    if problem:
+        print(f"{problem}; continuing from {previous.name}, the one before", file=sys.stderr, flush=True)
+        try:
+            os.replace(previous, path)
+        except OSError as error:
+            raise CheckpointError(f"checkpoint: {path} cannot be replaced ({_reason(error)})") from None
+    return state
+
+
+def remove_checkpoints(path: Path) -> None:
+    """Remove a checkpoint and the one before, if there are any."""
+    path.unlink(missing_ok=True)
+    previous_checkpoint(path).unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- records
@@ -161,15 +324,29 @@ def write_record(path: Path, kind: str, settings: dict, result: dict, seconds: f
 
 def read_record(path: Path, kind: str | None = None) -> dict:
     """Read a record; one that is missing, damaged or of another kind raises :class:`DataError`."""
-    try:
-        record = json.loads(Path(path).read_text())
-    except FileNotFoundError:
-        raise DataError(f"record: {path} does not exist") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"record: {path} is damaged ({error})") from None
-    missing = {"kind", "settings", "result", "seconds", "provenance"} - set(record if isinstance(record, dict) else ())
+    record = read_json(path, "record")
+    missing = set(FIELDS) - set(record if isinstance(record, dict) else ())
     if missing:
         raise DataError(f"record: {path} has no {', '.join(sorted(missing))}")
+    for name, types in FIELDS.items():
+        value = record[name]
+        if not isinstance(value, types) or isinstance(value, bool) or (name == "seconds" and not 0 <= value < 1e12):
+            raise DataError(f"record: {path} is damaged ({name} = {reprlib.repr(value):.60})")
     if kind and record["kind"] != kind:
-        raise DataError(f"record: {path} is a record of kind {record['kind']!r}, {kind!r} needed")
+        raise DataError(f"record: {path} is a record of kind {record['kind']!r:.60}, {kind!r} needed")
     return record
+
+
+FIELDS = {"kind": str, "settings": dict, "result": dict, "seconds": (int, float), "provenance": dict}  # of a record
+
+
+def read_json(path: Path, what: str) -> object:
+    """Read a JSON file; one that is missing or damaged raises :class:`DataError`, which calls it ``what``."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{what}: {path} does not exist") from None
+    except OSError as error:
+        raise DataError(f"{what}: {path} cannot be read ({_reason(error)})") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{what}: {path} is damaged ({_reason(error)})") from None

@@ -70,10 +70,7 @@ def read_evidence(release: str | Path) -> list[dict]:
         raise DataError(f"release: {release} holds no seed-*.json")
     evidence = []
     for path in paths:
-        try:
-            evidence.append(json.loads(path.read_bytes()))
-        except ValueError as error:
-            raise DataError(f"release: {path} is damaged ({error})") from None
+        evidence.append(records.read_json(path, "release"))
     return evidence
 
 

@@ -19,6 +19,8 @@ from eas_core.errors import EASError
 from eas_core.stages import STAGES, lineage
 from eas_core.tasks import TaskSet
 
+DEVICES = ("cpu", "cuda", "mps", "xpu")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -96,11 +98,29 @@ def make_run(
     CPU; after ``max_minutes`` a training saves and stops. Raises :class:`ProfileError` for an unknown profile or a bad
     setting, :class:`EASError` for a device that is not there.
     """
+    if not 0 <= int(seed) < 2**63:
+        raise EASError(f"seed: {seed!r:.60} must be a whole number from 0 to 2^63 - 1")
+    if max_minutes is not None and not max_minutes >= 0:
+        raise EASError(f"max_minutes: {max_minutes} must be a number of minutes, 0 or more")
+    _check_folder(root)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
+        if torch.device(device).type not in DEVICES:
+            raise RuntimeError(f"it must be auto or one of {', '.join(DEVICES)}")
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise EASError(f"device: {device!r} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
     return Run(profiles.load(profile, overrides), int(seed), Path(root), device, deadline, progress)
+
+
+def _check_folder(root: str | Path) -> None:
+    """Refuse a path that the system cannot hold; whether it can be written to shows when something is."""
+    try:
+        str(root).encode()  # fails for bytes that are no UTF-8
+        if "\0" in str(root):
+            raise ValueError("null character in it")
+        Path(root).exists()
+    except (OSError, ValueError) as error:
+        raise EASError(f"runs: {str(root)!r:.120} cannot be a folder ({str(error):.80})") from None

@@ -35,6 +35,7 @@ GATES = 2 * PAIRS
 KERNEL_PAIRS = slice(0, BLOCKS)
 WIDTH_PAIRS = slice(BLOCKS, 2 * BLOCKS)
 DEPTH_PAIRS = slice(2 * BLOCKS, PAIRS)
+LARGEST_SIZE = 2**16  # of a layer, an image, or the number of classes
 
 
 def make_divisible(value: float, divisor: int = 8) -> int:
@@ -68,9 +69,11 @@ class SearchSpace:
             if len(value) != UNITS:
                 raise SpaceError(f"space.{field}: {len(value)} entries given, {UNITS} needed (one a unit)")
             object.__setattr__(self, field, value)
-        for field in ("num_classes", "resolution", "stem_width", "first_width", "final_width", "head_width"):
-            if getattr(self, field) < 1:
-                raise SpaceError(f"space.{field}: {getattr(self, field)} is not a positive number")
+        for field in ("num_classes", "resolution", "stem_width", "first_width", "widths", "final_width", "head_width"):
+            value = getattr(self, field)
+            for number in value if field == "widths" else (value,):
+                if not isinstance(number, int) or not 1 <= number <= LARGEST_SIZE:
+                    raise SpaceError(f"space.{field}: {number!r:.60} is not a whole number from 1 to {LARGEST_SIZE}")
         if self.stem_stride not in (1, 2) or any(stride not in (1, 2) for stride in self.strides):
             raise SpaceError(f"space.strides: {self.stem_stride}, {self.strides}: every stride must be 1 or 2")
 

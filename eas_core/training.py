@@ -1,7 +1,8 @@
-"""The one training loop of the kit: progress, checkpoints, and exact continuation.
+"""The one training loop of the kit: progress, metrics, checkpoints, and exact continuation.
 
-A step is a function of the step number alone (its random numbers are named by it, see :func:`eas_core.data.rng`), so
-weights, optimiser state and step number are everything a checkpoint needs.
+A step is a function of the step number alone: its random numbers and its images are named by it (see
+:func:`eas_core.data.rng`), its learning rate is computed from it. So weights, optimiser state and step number are
+everything a checkpoint needs; there is no random state, sampler position or schedule to keep.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from eas_core import profiles, records
 from eas_core.errors import CheckpointError, EASError
+from eas_core.progress import reporter
 
 CHECKPOINT_SECONDS = 30.0
 POINTS = 200  # of a training curve
@@ -59,63 +60,93 @@ def train(
     """Call ``step(0) .. step(steps - 1)``, continuing from ``folder/checkpoint.pt`` where there is one.
 
     ``step`` does one update and returns numbers to show (plain floats). Returns the training curve (about 200 points,
-    each the mean of the steps since the last) and the seconds spent, earlier sittings included. Raises
-    :class:`Stopped` after saving, when ``deadline`` (``time.monotonic()``) has passed or on SIGTERM or Ctrl-C.
+    each the mean of the steps since the last) and the seconds spent, earlier sittings included. ``folder/metrics.jsonl``
+    gets a line for each point, with the seconds so far and images a second, and after an interruption goes on where the
+    checkpoint was made. Raises :class:`Stopped` after saving, when ``deadline`` (``time.monotonic()``) has passed or on
+    SIGTERM or Ctrl-C, and :class:`EASError` if another process is training in the folder.
     """
     keep_freed_memory()
-    path = Path(folder) / "checkpoint.pt"
-    done, curve, pending, spent = 0, [], [], 0.0
-    if path.exists():
-        state = records.load_checkpoint(path)
-        if state.get("key") != settings_key:
-            raise CheckpointError(f"checkpoint: {path} is of another run or search space; remove it to start over")
-        for key, module in modules.items():
-            module.load_state_dict(state["modules"][key])
-        optimizer.load_state_dict(state["optimizer"])
-        done, curve, pending, spent = state["step"], state["curve"], state["pending"], state["seconds"]
-
-    started = saved = time.monotonic()
-
-    def save() -> None:
-        records.save_checkpoint(
-            path,
-            {
-                "key": settings_key,
-                "step": done,
-                "modules": {key: module.state_dict() for key, module in modules.items()},
-                "optimizer": optimizer.state_dict(),
-                "curve": curve,
-                "seconds": spent + time.monotonic() - started,
-                "pending": pending,
-            },
-        )
-
+    folder = Path(folder)
+    path, metrics = folder / "checkpoint.pt", folder / "metrics.jsonl"
     every = max(1, steps // POINTS)
-    with (
-        stop_requests() as stop,
-        tqdm(total=steps, initial=done, desc=name, unit="step", disable=not progress, mininterval=1.0) as bar,
-    ):
-        for index in range(done, steps):
-            tick = time.monotonic()
-            pending.append(step(index))
-            done = index + 1
-            if done % every == 0 or done == steps:
-                curve.append({"step": done, **{k: sum(p[k] for p in pending) / len(pending) for k in pending[-1]}})
-                pending = []
-            numbers = {k: f"{v:.3g}" for k, v in (curve or pending)[-1].items() if k != "step"}
-            bar.set_postfix({**numbers, "img/s": f"{images_per_step / (time.monotonic() - tick):.0f}"}, refresh=False)
-            bar.update()
-            late = deadline is not None and time.monotonic() > deadline
-            if done < steps and (stop.requested or late or time.monotonic() - saved > CHECKPOINT_SECONDS):
-                save()
-                saved = time.monotonic()
-                if stop.requested or late:
-                    raise Stopped(f"{name}: stopped after step {done} of {steps}, saved; run again to continue")
-    return curve, spent + time.monotonic() - started
+    with records.only_writer(folder), stop_requests() as stop:
+        state = _restore(path, modules, optimizer, settings_key, steps)
+        done, curve, pending, lines, spent = (state[k] for k in ("step", "curve", "pending", "metrics", "seconds"))
+        records.write_lines(metrics, lines)
+        started = saved = point_time = time.monotonic()
+        point_step, saved_step = done, done
+
+        def save() -> None:
+            records.save_checkpoint(
+                path,
+                {
+                    "key": settings_key,
+                    "step": done,
+                    "modules": {key: module.state_dict() for key, module in modules.items()},
+                    "optimizer": optimizer.state_dict(),
+                    "curve": curve,
+                    "pending": pending,
+                    "metrics": lines,
+                    "seconds": spent + time.monotonic() - started,
+                },
+            )
+
+        with reporter(name, steps, done, enabled=progress) as show:
+            for index in range(done, steps):
+                pending.append(step(index))
+                done, now = index + 1, time.monotonic()
+                rate = images_per_step * (done - point_step) / max(now - point_time, 1e-9)
+                if done % every == 0 or done == steps:
+                    curve.append({"step": done, **{k: sum(p[k] for p in pending) / len(pending) for k in pending[-1]}})
+                    seconds = {"seconds": round(spent + now - started, 3), "images_per_second": round(rate, 1)}
+                    lines.append({**curve[-1], **seconds})
+                    records.append_line(metrics, lines[-1])
+                    pending, point_step, point_time = [], done, now
+                numbers = {k: f"{v:.3g}" for k, v in (curve or pending)[-1].items() if k != "step"}
+                more = {"last checkpoint": f"step {saved_step}" if saved_step else "none"}
+                show(done, {**numbers, "images/s": f"{rate:.0f}"}, more)
+                late = deadline is not None and now > deadline
+                if done < steps and (stop.requested or late or now - saved > CHECKPOINT_SECONDS):
+                    save()
+                    saved, saved_step = time.monotonic(), done
+                    if stop.requested or late:
+                        raise Stopped(f"{name}: stopped after step {done} of {steps}, saved; run again to continue")
+        return curve, spent + time.monotonic() - started
+
+
+STATE = {
+    "step": int,
+    "modules": dict,
+    "optimizer": dict,
+    "curve": list,
+    "pending": list,
+    "metrics": list,
+    "seconds": float,
+}
+
+
+def _restore(
+    path: Path, modules: dict[str, torch.nn.Module], optimizer: torch.optim.Optimizer, key: str, steps: int
+) -> dict:
+    """What to continue from, with weights and moments loaded: the last checkpoint, or else the state before step 0."""
+    state = records.last_checkpoint(path, key)
+    if state is None:
+        return {"step": 0, "curve": [], "pending": [], "metrics": [], "seconds": 0.0}
+    try:
+        wrong = [name for name, kind in STATE.items() if not isinstance(state.get(name), kind)]
+        if wrong or not 0 < state["step"] < steps:
+            raise ValueError(f"{wrong[0] if wrong else 'step'} is not what was saved")
+        for name, module in modules.items():
+            module.load_state_dict(state["modules"][name])
+        optimizer.load_state_dict(state["optimizer"])
+    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"checkpoint: {path} does not fit ({reason:.120}); remove it to start over") from None
+    return state
 
 
 class stop_requests:
-    """While training, SIGTERM and the first Ctrl-C only raise a flag: a step is never torn in two.
+    """While training, SIGTERM and the first Ctrl-C only raise a flag: a step is never torn in two. A second Ctrl-C does.
 
     Signals can only be caught in the main thread; elsewhere nothing is changed.
     """
@@ -134,7 +165,7 @@ class stop_requests:
             signal.signal(number, handler)
 
     def _note(self, number, _frame):
-        if self.requested:
+        if self.requested and number == signal.SIGINT:  # SIGTERM may come twice, from srun and the batch script
             raise KeyboardInterrupt
         self.requested = True
 

@@ -101,16 +101,17 @@ def test_interrupted_pairs_continue_and_end_alike(smoke_run, smoke_evidence, tmp
     run = copy_of(smoke_run, tmp_path, "teacher", "supernet")
     with pytest.raises(Stopped, match="run again to continue"):
         pipeline.pairs(replace(run, deadline=0.0))
-    partial = records.load_tensors(run.folder("pairs") / "partial.safetensors")[0]
+    path = run.folder("pairs") / "checkpoint.pt"
+    partial = records.load_checkpoint(path)
     assert len(partial["accuracy"]) == 1
-    partial["accuracy"][0, 0] = 0.125  # shows that what was measured before is used, not measured again
-    records.save_tensors(run.folder("pairs") / "partial.safetensors", partial, {"seconds": 1.0})
+    partial["accuracy"][0][0] = 0.125  # shows that what was measured before is used, not measured again
+    records.save_checkpoint(path, {**partial, "seconds": 1.0})
     tensors, record = pipeline.pairs(run)
     assert tensors["accuracy"][0, 0] == 0.125
     assert torch.equal(tensors["accuracy"][1:], whole["accuracy"][1:])
     assert torch.equal(tensors["gates"], whole["gates"])
     assert record["seconds"] > 1.0
-    assert not (run.folder("pairs") / "partial.safetensors").exists()
+    assert sorted(p.name for p in run.folder("pairs").iterdir()) == ["pairs.safetensors", "record.json"]
 
 
 def test_held_out_pairs_are_not_trained_on(smoke_evidence, smoke_run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -29,6 +30,12 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # cells out of sight are in the page too
     "apputils-extension/notification": {"fetchNews": "false"},
 }
+
+READY = """() => {
+  const context = jupyterapp.shell.currentWidget?.sessionContext; // cells that run before there is a kernel are only skipped
+  const kernel = context?.isReady && context.session?.kernel;
+  return kernel && kernel.connectionStatus === "connected" && kernel.status === "idle";
+}"""
 
 
 def wait_for(ready, what: str, seconds: float = 60):
@@ -90,14 +97,11 @@ class Kernel:
 
     def value(self, expression: str):
         """A JSON-able expression's value."""
-        code = f"import json; print('VALUE', json.dumps({expression}))"
-        text = []
-        self.client.execute_interactive(
-            code, timeout=60, output_hook=lambda m: text.append(m["content"].get("text", str(m["content"])))
-        )
-        said = "\n".join(text)
-        assert "VALUE " in said, said
-        return json.loads(said.split("VALUE ", 1)[1].splitlines()[0])
+        asked = {"value": f"__import__('json').dumps({expression})"}
+        reply = self.client.execute("", user_expressions=asked, reply=True, timeout=60)["content"]
+        answer = reply["user_expressions"]["value"]
+        assert answer["status"] == "ok", answer
+        return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
 
 
 def test_page_and_python_see_each_other(lab):
@@ -109,7 +113,7 @@ def test_page_and_python_see_each_other(lab):
         page.goto(f"{address}lab/tree/index.ipynb?reset")
         page.wait_for_function("window.jupyterapp", timeout=90_000)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+        page.wait_for_function(READY, timeout=90_000)
         page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_selector(".eas-explorer rect", timeout=120_000)
         kernel = Kernel(runtime)
