@@ -328,7 +328,12 @@ def test_translations_take_the_centre(packed, splits):
 def test_without_a_pack_one_line_says_which_command_makes_it(source, tmp_path, packed):
     settings = profiles.load(source).data
     (tmp_path / "file").write_text("x")
-    for path in (None, str(tmp_path), str(tmp_path / "nothing"), str(tmp_path / "file")):
+    index = tmp_path / "old" / "packed" / "index.safetensors"
+    records.save_tensors(index, {}, {"source": source})
+    records.save_tensors(tmp_path / "list" / "packed" / "index.safetensors", {}, [1])
+    records.write_atomic(tmp_path / "cut" / "packed" / "index.safetensors", index.read_bytes()[:20])
+    odd = (tmp_path, *(tmp_path / name for name in ("nothing", "file", "old", "list", "cut", "nul\0", "x" * 5000)))
+    for path in (None, "", *map(str, odd)):
         for work in (data.pack_digest, lambda settings: data.load(settings, SIZE, tmp_path)):
             with pytest.raises(DataError) as error:
                 work(settings.model_copy(update={"path": path}))

@@ -71,7 +71,7 @@ def describe(folder: str | Path) -> dict:
     except CheckpointError as error:
         raise DataError(f"packed: {folder} holds no complete set of packed photographs ({error})") from None
     for name in ("source", "classes", "seed", "digest"):
-        if name not in about:
+        if not isinstance(about, dict) or name not in about:
             raise DataError(f"packed: {folder} is of another version (no {name!r})")
     return about
 
