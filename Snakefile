@@ -2,7 +2,7 @@
 #
 #   make book PROFILE=demo SEED=0                                  the usual way to run this
 #   snakemake -c2 claims --config seeds=0,1,2                      all jobs of three seeds, and the page of claims
-#   snakemake claims --profile slurm --config profile=imagenet-10 seeds=0,1,2       the same on a cluster
+#   snakemake claims --profile slurm --config profile=tiny-imagenet-10 seeds=0,1,2  the same on a cluster
 #
 # --config takes profile, seed or seeds (the book's own seed first), runs, set="supernet.batch_size=64 ...", threads (of
 # one job) and gpu (how many a training job takes). A job is made again when a setting that it depends on changes, a
@@ -27,6 +27,7 @@ GPU = int(config.get("gpu", 0))
 
 try:
     profile = profiles.load(PROFILE, SET.split())
+    Run(profile, SEED).key("data")  # says what is wrong with packed photographs
 except EASError as error:
     sys.exit(str(error))
 JOBS = {job.name.replace(" ", "_"): job for job in evidence.jobs(profile)}

@@ -30,7 +30,12 @@ def page(paths: list[Path]) -> str:
     seconds = sum(run["seconds"] for _, run in rows)
     memory = max(run["peak_memory_bytes"] for _, run in rows)
     lines.append(f"| **together** | | | **{seconds:.1f}** | **{memory / 2**30:.2f} GiB** (largest) | |")
-    machines = sorted({f"{run['cores']} cores, {run['threads']} {'thread' if run['threads'] == 1 else 'threads'}, {run['machine']}" for _, run in rows})
+    machines = sorted(
+        {
+            f"{run['cores']} cores, {run['threads']} {'thread' if run['threads'] == 1 else 'threads'}, {run['machine']}"
+            for _, run in rows
+        }
+    )
     changed = sorted({setting for _, run in rows for setting in run["overrides"]})
     lines += ["", "Machine: " + "; ".join(machines) + "."]
     if changed:

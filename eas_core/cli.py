@@ -1,4 +1,4 @@
-"""The command line, ``eas``: run, tasks, cost, specialize, evaluate, export, report, claims, release."""
+"""The command line, ``eas``: run, tasks, prepare, cost, specialize, evaluate, export, report, claims, release."""
 
 from __future__ import annotations
 
@@ -120,6 +120,35 @@ def _parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them"
     )
 
+    prepare = add(
+        "prepare",
+        _prepare,
+        "check and pack the photographs of imagenet-10 or imagenet-12 from your copy of ImageNet (ILSVRC2012); "
+        "interrupted, it continues when run again",
+    )
+    prepare.add_argument(
+        "--source",
+        required=True,
+        action="append",
+        metavar="PATH",
+        help="file or folder; may be repeated. Both splits are found in any of these forms: ILSVRC2012_img_train.tar and "
+        "ILSVRC2012_img_val.tar; train/nXXXXXXXX/*.JPEG and val/nXXXXXXXX/*.JPEG; parquet files (Hugging Face); "
+        "webdataset shards. Only read from, nothing is unpacked",
+    )
+    prepare.add_argument(
+        "--ground-truth",
+        metavar="FILE",
+        help="classes of the validation photographs, where they come without: ILSVRC2012_devkit_t12.tar.gz, "
+        "LOC_val_solution.csv, or lines 'ILSVRC2012_val_00000001.JPEG n01751748' (default: looked for in PATH)",
+    )
+    prepare.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for the packed photographs, manifest.csv and report.md"
+    )
+    prepare.add_argument("--no-pack", action="store_true", help="only check every photograph; manifest and report")
+    prepare.add_argument(
+        "--workers", type=int, default=os.cpu_count(), metavar="N", help="threads that decode (default: one a core)"
+    )
+
     cost = add("cost", _cost, "exact multiply-adds and parameters of architectures")
     cost.add_argument(
         "--archs",
@@ -208,6 +237,28 @@ def _tasks(options) -> None:
     tasks = data.task_set(settings)
     for task, classes in zip(tasks.names, tasks.classes, strict=True):
         print(f"{task}: {', '.join(tasks.class_names[c] for c in classes)}")
+
+
+def _prepare(options) -> None:
+    from data_prep.imagenet.prepare import prepare
+    from eas_core import profiles
+
+    settings = profiles.load(options.profile, options.overrides).data
+    made = prepare(
+        settings.source,
+        options.source,
+        options.out,
+        options.ground_truth,
+        pack=not options.no_pack,
+        workers=options.workers,
+        seed=settings.seed,
+        progress=not options.quiet,
+    )
+    print(", ".join(f"{name} {size:,}" for name, size in made.sizes.items()))
+    for kind, number in made.problems.items():
+        print(f"{kind}: {number:,}")
+    print("as many photographs as in the paper" if made.complete else "NOT as many photographs as in the paper")
+    print(made.report)
 
 
 def _cost(options) -> None:

@@ -1,14 +1,16 @@
 """Splits, batches and augmentation.
 
-Images live in memory as uint8 (n, 3, r, r) and become normalised float32 batches in channels-last layout. The three
-splits are disjoint and fixed by ``data.seed``; each has a hash that goes into the records. The test split is for the
+Images live in memory as uint8 (n, 3, r, r), or are decoded when asked for (:mod:`eas_core.photographs`), and become
+normalised float32 batches in channels-last layout. The three splits are disjoint and fixed by ``data.seed``; each has a hash that goes into the records. The test split is for the
 final evaluation only: training and search never load it.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +19,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data_prep import imagenet, shapes10, tiny_imagenet
+from data_prep.imagenet import reader
 from eas_core import profiles, records
 from eas_core.devices import ALONE, Devices
 from eas_core.errors import DataError
+from eas_core.photographs import Photographs, crop_numbers
 from eas_core.tasks import TaskSet
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
 STD = (0.229, 0.224, 0.225)
 SPLITS = ("train", "valid", "test")
+KEPT = 4096  # decoded photographs of the training split that stay in memory: those that calibration asks for
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +37,7 @@ class Split:
     """``images`` uint8 (n, 3, r, r) and ``labels`` int64 (n,), sorted by class; ``digest`` identifies the content."""
 
     name: str
-    images: Tensor
+    images: Tensor | Photographs
     labels: Tensor
     digest: str
 
@@ -42,6 +47,16 @@ class Split:
     def of_task(self, tasks: TaskSet, task: int) -> Tensor:
         """Indices of the images whose class belongs to the task."""
         return (tasks.task_of(self.labels) == task).nonzero().flatten()
+
+    def counts(self, tasks: TaskSet) -> list[int]:
+        """Images of each class, by class number."""
+        return torch.bincount(self.labels.cpu(), minlength=tasks.num_classes).tolist()
+
+    def fingerprints(self) -> set[bytes]:
+        """A hash of each image: an image that is in two splits has the same in both."""
+        if isinstance(self.images, Photographs):
+            return self.images.fingerprints()
+        return {hashlib.sha256(image.tobytes()).digest() for image in self.images.cpu().numpy()}
 
     def to(self, device: torch.device | str) -> Split:
         """The same split with images and labels on a device."""
@@ -67,8 +82,13 @@ def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
     """The named splits at ``resolution`` pixels, prepared once and kept under ``cache`` (a folder keyed by the settings).
 
-    Photographs that are missing or damaged raise :class:`DataError`.
+    imagenet-10 and imagenet-12 are read from where ``eas prepare`` packed them instead. Photographs that are missing or
+    damaged, and settings that do not fit the source, raise :class:`DataError`.
     """
+    if wrong := profiles.wrong_data(settings):
+        raise DataError(wrong)
+    if settings.source in profiles.PACKED:
+        return _packed(settings, resolution, names)
     relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
     folder = Path(cache) / f"{settings.source}-{resolution}-{records.key(relevant)}"
     if not all((folder / f"{name}.safetensors").exists() for name in SPLITS):
@@ -90,8 +110,6 @@ def _prepare(settings: profiles.Data, resolution: int, cache: Path) -> dict[str,
     per_class = {name: getattr(settings, f"{name}_per_class") for name in SPLITS}
     if settings.source == "shapes10":
         return {name: shapes10.draw_split(name, n, resolution, settings.seed) for name, n in per_class.items()}
-    if settings.source != "tiny-imagenet":
-        raise DataError(f"data.source: {settings.source!r} cannot be prepared yet; shapes10 and tiny-imagenet can")
     photographs = tiny_imagenet.load(settings.path or _official_zip(cache), resolution)
     pool, test = (
         (photographs.train_images, photographs.train_labels),
@@ -110,6 +128,51 @@ def _prepare(settings: profiles.Data, resolution: int, cache: Path) -> dict[str,
         "valid": (pool[0][valid], pool[1][valid]),
         "test": (test[0][kept], test[1][kept]),
     }
+
+
+def _packed(settings: profiles.Data, resolution: int, names: tuple[str, ...]) -> list[Split]:
+    if settings.path is None:
+        raise DataError(f"data.path: not set; {_how_to_pack(settings)}")
+    pack_digest(settings)
+    packed = reader.open_packed(settings.path)
+    splits = []
+    for name in names:
+        images = Photographs(packed[name], resolution, KEPT if name == "train" else len(packed[name]))
+        splits.append(Split(name, images, torch.from_numpy(packed[name].labels), packed[name].digest))
+    return splits
+
+
+def pack_digest(settings: profiles.Data) -> str | None:
+    """Ten digits that identify the packed photographs of imagenet-10 or imagenet-12; None for another source.
+
+    They are read from the pack at ``data.path`` or, without a path, are ``data.digest``. A pack that is missing, or is
+    not what the settings say, raises :class:`DataError` with the command that makes it.
+    """
+    if settings.source not in profiles.PACKED or (settings.path is None and settings.digest):
+        return settings.digest
+    if settings.path is None:
+        raise DataError(f"data.path: not set; {_how_to_pack(settings)}")
+    try:
+        about = reader.describe(settings.path)
+    except DataError as error:
+        raise DataError(f"data.path: {error}; {_how_to_pack(settings)}") from None
+    found = records.key(about["digest"])
+    wnids = [wnid for group in imagenet.TASKS[settings.source].values() for wnid in group]
+    for what, there, wanted in (
+        ("photographs of", about["source"], settings.source),
+        ("a hold-out of data.seed", about["seed"], settings.seed),
+        ("classes of", records.key(about["classes"]), records.key(wnids)),
+        ("photographs with data.digest", found, settings.digest or found),
+    ):
+        if there != wanted:
+            raise DataError(f"data.path: {settings.path} holds {what} {there}, not {wanted}; {_how_to_pack(settings)}")
+    return found
+
+
+def _how_to_pack(settings: profiles.Data) -> str:
+    seed = f" --set data.seed={settings.seed}" if settings.seed else ""
+    command = f"eas prepare --profile {settings.source}{seed} --source YOUR_IMAGENET --out FOLDER"
+    return f"make it with {command}, then give --set data.path=FOLDER"
 
 
 def _official_zip(cache: Path) -> Path:
@@ -166,8 +229,34 @@ def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator,
     return normalise(F.grid_sample(images.float(), grid, padding_mode="reflection", align_corners=False))
 
 
+def augmented(
+    split: Split,
+    step: int,
+    indices: Callable[[int], Tensor],
+    settings: profiles.Data,
+    draw: Callable[[int], torch.Generator],
+    devices: Devices = ALONE,
+) -> Tensor:
+    """The augmented images of a training step, normalised float32 (m, 3, r, r).
+
+    ``indices`` (m,) and ``draw`` are functions of the step alone: packed photographs use them to decode the next batches
+    while this one is trained on. Their crops are cut from all of a photograph's pixels, not from its centre. With several
+    ``devices``, ``indices`` are this one's share of a batch; numbers are drawn for the whole of it.
+    """
+    if settings.augment == "crop" and isinstance(split.images, Photographs):
+
+        def plan(step: int) -> tuple[Tensor, Tensor]:
+            index = indices(step)
+            numbers = crop_numbers(len(index) * devices.count, settings.min_area, draw(step))
+            return index, devices.share(numbers)
+
+        return normalise(split.images.crops(step, plan))
+    return augment(split.images[indices(step).to(split.labels.device)], settings, draw(step), devices)
+
+
+@lru_cache(maxsize=4)
 def epoch_order(n: int, epoch: int, seed: int, name: str) -> Tensor:
-    """The random order of ``n`` images in one epoch; the same whenever it is asked for."""
+    """The random order of ``n`` images in one epoch; the same whenever it is asked for. Do not change it in place."""
     return torch.randperm(n, generator=rng(seed, name, "order", epoch))
 
 

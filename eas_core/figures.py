@@ -121,7 +121,7 @@ def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: i
     ``images`` uint8 (n, 3, r, r), ``labels`` (n,); the first ``per_class`` of a class are drawn. A task of more than
     ``columns`` classes takes several rows.
     """
-    images, labels = _array(images), _array(labels)
+    labels = _array(labels)
     rows = [(t, group[i : i + columns]) for t, group in enumerate(tasks.classes) for i in range(0, len(group), columns)]
     cell_width, picture = per_class + 0.25, 1.0  # in widths of one image
     scale = columns * cell_width / WIDTH  # image widths an inch, so that text keeps its size
@@ -135,7 +135,7 @@ def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: i
         for column, label in enumerate(group):
             left = column * cell_width
             for i, index in enumerate(np.flatnonzero(labels == label)[:per_class]):
-                pixels = images[index].transpose(1, 2, 0)
+                pixels = _array(images[int(index)]).transpose(1, 2, 0)
                 extent = (left + i, left + i + 0.96, top + picture, top)
                 axis.imshow(pixels, extent=extent, interpolation="nearest", aspect="auto")
             for line, text in enumerate(textwrap.wrap(tasks.class_names[label], 17, max_lines=2, placeholder="…")):

@@ -23,6 +23,7 @@ Width = Annotated[int, Field(ge=1, le=2**14)]  # of a layer
 Positive = Annotated[float, Field(gt=0, lt=1e9)]
 NotNegative = Annotated[float, Field(ge=0, lt=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+PACKED = ("imagenet-10", "imagenet-12")  # sources that `eas prepare` packs; the pack says how many images there are
 
 
 class Settings(BaseModel):
@@ -36,16 +37,20 @@ class Data(Settings):
 
     #: Drawn images, or photographs.
     source: Literal["shapes10", "tiny-imagenet", "imagenet-10", "imagenet-12"]
-    #: Zip or folder of photographs; if not given, Tiny-ImageNet's zip is downloaded.
+    #: Zip or folder of Tiny-ImageNet's photographs (downloaded if not given), or the folder that ``eas prepare`` filled.
     path: str | None = None
     #: Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    #: Training images of a class; of photographs at most so many.
-    train_per_class: Count
+    #: Training images of a class; of photographs at most so many. The three numbers must not be given for imagenet-10 and
+    #: imagenet-12, whose splits are as ``eas prepare`` packed them, and must be given for all else.
+    train_per_class: Count | None = None
     #: Images of a class held out for the generator's training and the choice of networks.
-    valid_per_class: Count
+    valid_per_class: Count | None = None
     #: Images of a class for the final evaluation.
-    test_per_class: Count
+    test_per_class: Count | None = None
+    #: Identifies the packed photographs of imagenet-10 or imagenet-12. A run writes it into records; if it is given, other
+    #: photographs are refused.
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{10}$")] | None = None
     #: Small translations, or random resized crops with mirroring.
     augment: Literal["shift", "crop"]
     #: The largest translation, in pixels.
@@ -349,6 +354,19 @@ def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
     return profile
 
 
+def wrong_data(data: Data) -> str:
+    """What does not fit the data source, in words; nothing if all does."""
+    for name in ("train_per_class", "valid_per_class", "test_per_class"):
+        value = getattr(data, name)
+        if data.source in PACKED and value is not None:
+            return f"data.{name} = {value}: must not be given, {data.source}'s splits are as eas prepare packed them"
+        if data.source not in PACKED and value is None:
+            return f"data.{name}: needed for {data.source}, a number of images"
+    if data.digest is not None and data.source not in PACKED:
+        return f"data.digest = {data.digest}: only for {' and '.join(PACKED)}, whose photographs it tells apart"
+    return ""
+
+
 LARGEST_FILE = 10**6  # bytes
 LARGEST_CONTENT = 10**5  # values of a file, each counted as often as aliases repeat it
 
@@ -425,6 +443,8 @@ def _check(profile: Profile, name: str) -> None:
     """What one field cannot know about another."""
     from eas_core.cost import budget_range
 
+    if wrong := wrong_data(profile.data):
+        raise ProfileError(f"profile {name}: {wrong}")
     low, high = budget_range(profile.search_space())
     b_low, b_high = profile.generator.budget
     span = f"the space spans {low:.2f}-{high:.2f} M multiply-adds"

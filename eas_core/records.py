@@ -171,6 +171,17 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
     return tensors, metadata
 
 
+def load_metadata(path: Path) -> dict:
+    """Read the metadata of a safetensors file alone; a damaged or missing one raises :class:`CheckpointError`."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return json.loads((file.metadata() or {}).get("eas", "{}"))
+    except FileNotFoundError:
+        raise CheckpointError(f"weights: {path} does not exist") from None
+    except (safetensors.SafetensorError, ValueError, OSError) as error:
+        raise CheckpointError(f"weights: {path} is damaged or cut short ({error})") from None
+
+
 def load_into(module: torch.nn.Module, path: Path) -> dict:
     """Load a module's weights from a safetensors file; weights of another space raise :class:`CheckpointError`."""
     tensors, metadata = load_tensors(path)

@@ -47,7 +47,10 @@ class Run:
         """Every setting that the stage's artefact depends on."""
         sections = [section for name in lineage(stage) for section in STAGES[name][1]]
         settings = {"seed": self.seed, **self.profile.dump(*sections)}
-        del settings["data"]["path"]  # where photographs lie changes no result
+        del settings["data"]["path"]  # where photographs lie changes no result, which they are does
+        settings["data"]["digest"] = data.pack_digest(self.profile.data)
+        if settings["data"]["digest"] is None:
+            del settings["data"]["digest"]
         return settings
 
     def key(self, stage: str) -> str:

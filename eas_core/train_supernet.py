@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from eas_core import profiles
-from eas_core.data import Split, augment, epoch_order, normalise, rng
+from eas_core.data import Split, augmented, epoch_order, normalise, rng
 from eas_core.devices import ALONE, Devices
 from eas_core.space import EXPANSIONS, LARGEST, sample
 from eas_core.supernet import Supernet
@@ -37,10 +37,14 @@ def batch(
     With several ``devices`` the step's batch is the same, and this is this device's share of it.
     """
     batch_size = min(batch_size, len(split))
-    epoch, position = divmod(step, len(split) // batch_size)
-    order = epoch_order(len(split), epoch, seed, name)
-    index = devices.share(order[position * batch_size : (position + 1) * batch_size]).to(split.labels.device)
-    images = augment(split.images[index], settings, rng(seed, name, "augment", step), devices)
+
+    def indices(step: int) -> Tensor:
+        epoch, position = divmod(step, len(split) // batch_size)
+        order = epoch_order(len(split), epoch, seed, name)
+        return devices.share(order[position * batch_size : (position + 1) * batch_size])
+
+    images = augmented(split, step, indices, settings, lambda step: rng(seed, name, "augment", step), devices)
+    index = indices(step).to(split.labels.device)
     return images, split.labels[index], index
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+
+import numpy as np
 import torch
 from hypothesis import strategies as st
+from PIL import Image
 
 from eas_core.data import Split, rng
 from eas_core.space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, SearchSpace
@@ -65,6 +70,15 @@ def random_split(name: str = "train", per_class: int = 8, space: SearchSpace = S
     shape = (len(labels), 3, space.resolution, space.resolution)
     images = torch.randint(256, shape, generator=rng(0, "split", name), dtype=torch.uint8)
     return Split(name, images, labels, name)
+
+
+def drawing(name: str, size=(24, 18), mode="RGB", form="JPEG") -> bytes:
+    """A JPEG that its name determines."""
+    seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+    coarse = np.random.default_rng(seed).integers(0, 255, (3, 4, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC).convert(mode).save(buffer, form)
+    return buffer.getvalue()
 
 
 def bits(state: dict[str, torch.Tensor]) -> dict[str, bytes]:

@@ -100,6 +100,7 @@ def test_a_failed_job_names_its_notebook_and_cell_and_leaves_the_others(tmp_path
     "config, message",
     [
         ({"profile": "nothing"}, "profile: 'nothing' is not one of"),
+        ({"profile": "imagenet-10"}, "data.path: not set; make it with eas prepare"),
         ({"set": "supernet.batch=3"}, "batch: unknown key; allowed: "),
         ({"seeds": "0,one"}, "seeds: '0,one' must be whole numbers separated by commas"),
     ],

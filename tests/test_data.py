@@ -215,18 +215,14 @@ def test_epochs_seeds_and_names_have_their_own_orders():
 
 
 def test_an_epoch_shows_every_image_once(monkeypatch):
-    from eas_core import train_supernet
-
-    monkeypatch.setattr(train_supernet, "augment", lambda images, *_: images)
+    monkeypatch.setattr(data, "augment", lambda images, *_: images)
     split = random_split()  # 48 images: three batches of 16
     seen = torch.cat([batch(split, step, 16, SETTINGS, 0, "t")[0] for step in range(3)])
     assert Counter(x.numpy().tobytes() for x in seen) == Counter(x.numpy().tobytes() for x in split.images)
 
 
 def test_images_keep_their_labels(monkeypatch):
-    from eas_core import train_supernet
-
-    monkeypatch.setattr(train_supernet, "augment", lambda images, *_: images)
+    monkeypatch.setattr(data, "augment", lambda images, *_: images)
     split = random_split()
     label_of = {x.numpy().tobytes(): y for x, y in zip(split.images, split.labels.tolist(), strict=True)}
     images, labels, index = batch(split, 4, 16, SETTINGS, 0, "t")

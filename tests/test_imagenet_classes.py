@@ -171,10 +171,10 @@ def test_eas_tasks_prints_the_names_of_tiny_imagenets_classes_too(capsys):
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_images_that_cannot_be_prepared_yet_are_one_line_and_leave_nothing_behind(source, tmp_path):
+def test_photographs_that_are_not_packed_yet_are_one_line_and_leave_nothing_behind(source, tmp_path):
     with pytest.raises(DataError) as error:
         data.load(profiles.load(source).data, 224, tmp_path)
-    assert f"data.source: {source!r} cannot be prepared yet" in one_line(error.value)
+    assert f"data.path: not set; make it with eas prepare --profile {source} " in one_line(error.value)
     assert not list(tmp_path.iterdir())
 
 
