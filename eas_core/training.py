@@ -195,7 +195,8 @@ def make_optimizer(module: torch.nn.Module, settings: profiles.Optimizer) -> tor
     groups = [{"params": decay, "weight_decay": settings.weight_decay}, {"params": rest, "weight_decay": 0.0}]
     if settings.kind == "sgd":
         nesterov = settings.momentum > 0
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=nesterov, fused=True)
+        # Not fused: that one fails where some weights have a momentum and others, first used in a later step, have none.
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, nesterov=nesterov)
     kind = torch.optim.AdamW if settings.kind == "adamw" else torch.optim.Adam
     return kind(groups, lr=settings.lr, fused=True)
 

@@ -230,6 +230,16 @@ def test_supernet_stages_sample_what_they_may_and_channels_are_sorted_once(tmp_p
     assert {a.expand[0] for a in width} > {3} or {a.expand[1] for a in width} > {3}
 
 
+@pytest.mark.parametrize("kind", ["sgd", "adamw", "adam"])
+def test_blocks_that_are_first_used_in_a_later_step_can_be_trained(kind, tmp_path):
+    """Shallow sub-networks first: the others' weights have no gradient, hence no moments, until they are drawn."""
+    optimizer = PROFILE.supernet.optimizer.model_copy(update={"kind": kind, "lr": 1e-3})
+    supernet = PROFILE.supernet.model_copy(update={"optimizer": optimizer, "subnets_per_step": 1})
+    for seed in range(3):
+        _, curve = train_stage("supernet", tmp_path / str(seed), seed, PROFILE.model_copy(update={"supernet": supernet}))
+        assert all(math.isfinite(point["loss"]) for point in curve)
+
+
 @pytest.mark.parametrize("q", [0.0, 1.0])
 def test_task_dropout_reaches_the_loss(q, tmp_path, undisturbed):
     dropout = PROFILE.supernet.task_dropout.model_copy(update={"q": q})
