@@ -144,8 +144,14 @@ rule gallery:
     shell: "python {input.script} {CHAPTERS} > {output[0]}"
 
 
+rule cost:
+    input: "benchmarks/results/throughput.json", LIBRARY, script="book/cost.py",
+    output: "book/executed/cost.md"
+    shell: "python {input.script} {input[0]} > {output}"
+
+
 rule html:
-    input: EXECUTED.values(), PAGES, LIBRARY, "_config.yml", "book/executed/run_times.md", "book/executed/gallery.md"
+    input: EXECUTED.values(), PAGES, LIBRARY, "_config.yml", "book/executed/run_times.md", "book/executed/gallery.md", "book/executed/cost.md"
     output: touch("_build/html.done")
     threads: workflow.cores
     shell: "python book/build.py"

@@ -236,7 +236,9 @@ def test_blocks_that_are_first_used_in_a_later_step_can_be_trained(kind, tmp_pat
     optimizer = PROFILE.supernet.optimizer.model_copy(update={"kind": kind, "lr": 1e-3})
     supernet = PROFILE.supernet.model_copy(update={"optimizer": optimizer, "subnets_per_step": 1})
     for seed in range(3):
-        _, curve = train_stage("supernet", tmp_path / str(seed), seed, PROFILE.model_copy(update={"supernet": supernet}))
+        _, curve = train_stage(
+            "supernet", tmp_path / str(seed), seed, PROFILE.model_copy(update={"supernet": supernet})
+        )
         assert all(math.isfinite(point["loss"]) for point in curve)
 
 
