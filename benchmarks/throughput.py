@@ -111,7 +111,9 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     where = records.provenance(options.device)
-    name = where["device"] + (f", {where['threads']} thread(s)" if "CPU" in where["device"] else "")
+    name = where["device"] + (
+        f", {where['threads']} thread{'s' * (where['threads'] > 1)}" if "CPU" in where["device"] else ""
+    )
     rows = {}
     for label, precision, compiled in (("float32", "no", False), ("bfloat16", "bf16", False), ("compiled", "no", True)):
         try:

@@ -37,6 +37,10 @@ def hours(profile: profiles.Profile, rates: dict[str, dict[str, float]]) -> dict
     }
 
 
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
+
+
 def page(results: dict) -> str:
     """Markdown: what was measured on each device, and the hours that follow from it."""
     gpus = [name for name in results if "CPU" not in name]
@@ -53,7 +57,7 @@ def page(results: dict) -> str:
             "```{admonition} No GPU yet",
             ":class: warning",
             "No GPU has been measured so far, so there are no GPU-hours here. The hours of a CPU show how the work divides between the stages, and that",
-            "these profiles are not for CPUs. The command above adds a column for the GPU that it runs on.",
+            "these profiles are not for CPUs. The command above adds a section for the GPU that it runs on.",
             "```",
             "",
         ]
@@ -79,20 +83,26 @@ def page(results: dict) -> str:
             "",
             f"{unit} of one seed, in float32:",
             "",
-            "| stage | imagenet-10 | stage | imagenet-12 |",
-            "| --- | ---: | --- | ---: |",
+            "| stage | imagenet-10 | imagenet-12 |",
+            "| --- | ---: | ---: |",
         ]
         for stage, value in by_profile["imagenet-10"].items():
-            lines.append(f"| {stage} | {value:,.1f} | {by_profile['imagenet-12'][stage]:,.1f} |")
+            lines.append(f"| {stage} | {_rounded(value)} | {_rounded(by_profile['imagenet-12'][stage])} |")
         lines.append("")
     lines += [
         "## The commands",
         "",
         "```bash",
-        "eas prepare --profile imagenet-10 --source /path/to/ILSVRC2012 --out /data/imagenet-10",
-        "eas run --profile imagenet-10 --set data.path=/data/imagenet-10                                            # one GPU",
-        "torchrun --nproc-per-node 8 -m eas_core.cli run --profile imagenet-10 --set data.path=/data/imagenet-10     # 8 GPUs",
-        'snakemake claims --profile slurm --config profile=imagenet-10 seeds=0,1,2 gpu=1 set="data.path=/data/imagenet-10"  # Slurm',
+        "DATA=/data/imagenet-10",
+        "eas prepare --profile imagenet-10 --source /path/to/ILSVRC2012 --out $DATA",
+        "# one GPU",
+        "eas run --profile imagenet-10 --set data.path=$DATA",
+        "# 8 GPUs",
+        "torchrun --nproc-per-node 8 -m eas_core.cli run --profile imagenet-10 \\",
+        "    --set data.path=$DATA",
+        "# Slurm, a GPU each job",
+        "snakemake claims --profile slurm --config profile=imagenet-10 seeds=0,1,2 gpu=1 \\",
+        '    set="data.path=$DATA"',
         "```",
         "",
         "All of them go on where they were interrupted. [What needs a GPU](../gpu.md) says what each option changes.",

@@ -96,9 +96,11 @@ def test_the_page_of_costs_multiplies_what_the_paper_asks_for_by_what_was_measur
     assert ten["one generator"] == pytest.approx(56_250 / 0.5 / 3600)
     assert ten["architecture-accuracy pairs of OFA, one supernet"] == pytest.approx(16_000 * 10_000 / 100 / 3600)
     provenance = {"time": "2026-01-01T00:00:00Z", "versions": {"torch": "2"}}
-    for name, unit in (("x86_64 CPU, 1 thread(s)", "CPU-hours"), ("NVIDIA X", "GPU-hours")):
+    for name, unit in (("x86_64 CPU, 1 thread", "CPU-hours"), ("NVIDIA X", "GPU-hours")):
         text = cost["page"]({name: {"batch": 8, "rates": rates, "provenance": provenance}})
-        assert f"{unit} of one seed" in text and f"{ten['teacher']:,.1f}" in text
+        assert (
+            f"{unit} of one seed" in text and f"| teacher | {ten['teacher']:,.0f} | {twelve['teacher']:,.0f} |" in text
+        )
         assert ("No GPU yet" in text) == ("CPU" in name)
 
 
