@@ -329,9 +329,8 @@ function render({ model, el }) {
 
   // controls
   const names = facts.tasks.map((task, number) => [number, readable(task.name)]);
-  const menu = (entries) => html("select", {}, ...entries.map(([value, name]) => html("option", { value }, name)));
-  const task = labelled("Task", menu(names));
-  const other = labelled("Compare with", menu([[-1, "(no other task)"], ...names]));
+  const task = menu("Task", names, model.get("task"), (v) => change("task", Number(v)));
+  const other = menu("Compare with", [[-1, "(no other task)"], ...names], model.get("other"), (v) => change("other", Number(v)));
   const budget = slider("Budget (millions of multiply-adds)",
     { min: low, max: high, step, value: model.get("budget"), format: (v) => `${v.toFixed(digits)} M` }, (v) => change("budget", v));
   const levels = html("div", { class: "eas-levels" }, ...facts.levels.map((level) =>
@@ -352,9 +351,6 @@ function render({ model, el }) {
     html("div", { class: "eas-controls" }, task.box, other.box, html("div", { class: "eas-buttons" }, probable, again)),
     classes, budget.box, summary, meter, drawings, html("div", { class: "eas-pair" }, gates.box, curve.box));
   el.replaceChildren(root);
-
-  task.input.addEventListener("change", () => change("task", Number(task.input.value)));
-  other.input.addEventListener("change", () => change("other", Number(other.input.value)));
 
   function change(trait, value) {
     model.set(trait, value); // the listener below does the rest

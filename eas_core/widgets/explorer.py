@@ -125,8 +125,10 @@ if anywidget is not None:
         @traitlets.validate("task", "budget", "draw", "other")
         def _valid(self, proposal):
             name, value = proposal["trait"].name, proposal["value"]
-            if name in ("task", "budget"):
-                self._check(*((value, self._run.profile.generator.budget[0]) if name == "task" else (0, value)))
+            if name == "task":
+                self._check(value, self._run.profile.generator.budget[0])
+            if name == "budget":
+                self._check(0, value)
             if name == "draw" and value < 0:
                 raise EASError(f"draw: {value} is not 0 (the most probable architecture) or the number of a sample")
             if name == "other" and not -1 <= value < len(self._run.tasks):
