@@ -13,14 +13,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.fx.experimental.optimization import fuse
 
 from eas_core.data import Split, normalise
 from eas_core.errors import DataError
 from eas_core.tasks import TaskSet, own_task_logits
 
 Z95 = 1.959964
-FOLD_FROM = 2000  # images; folding takes about as long as it saves on so many
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +62,6 @@ def score(
     """
     network.eval()
     index = torch.arange(len(split)) if index is None else index
-    if len(index) >= FOLD_FROM:  # each BatchNorm into the convolution before it: fewer passes over memory
-        network = fuse(network)
     correct, loss = [], []
     for part in index.to(split.labels.device).split(batch_size):
         labels = split.labels[part]

@@ -4,12 +4,13 @@ import math
 
 import pytest
 import torch
-from helpers import TASKS, random_split
+from helpers import TASKS, random_split, random_supernet
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eas_core.data import rng
 from eas_core.evaluate import Scores, paired_difference, score, wilson
+from eas_core.space import LARGEST
 
 
 class Fixed(torch.nn.Module):
@@ -117,3 +118,15 @@ def test_equal_architectures_differ_by_nothing(seed):
     right = torch.rand(50, generator=rng(seed)) < 0.7
     found = paired_difference(right, right[None])
     assert found["difference"] == 0 and found["interval"] == [0, 0]
+
+
+@pytest.mark.early
+def test_a_split_as_large_as_the_demos_is_scored_as_its_parts_are():
+    """What the default profile scores: thousands of images at once, on an extracted network."""
+    network = random_supernet().float().extract(LARGEST).eval()
+    split = random_split("valid", per_class=400)  # 2,400 images
+    whole = score(network, split, TASKS)
+    parts = [score(network, split, TASKS, index) for index in torch.arange(len(split)).split(300)]
+    assert torch.equal(whole.correct, torch.cat([part.correct for part in parts]))
+    torch.testing.assert_close(whole.loss, torch.cat([part.loss for part in parts]), atol=1e-4, rtol=1e-4)
+    assert whole.summary()["n"] == 2400
