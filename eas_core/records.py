@@ -295,14 +295,18 @@ def code_hash() -> str:
     return digest.hexdigest()[:10]
 
 
+def device_name(device: torch.device | str, gpu_name=torch.cuda.get_device_name) -> str:
+    """The name of a device in records: what ``gpu_name`` says of a GPU, or the machine's kind of CPU."""
+    device = torch.device(device)
+    return gpu_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
+
+
 def provenance(device: torch.device | str = "cpu") -> dict:
     """Where and with what a result was made."""
-    device = torch.device(device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "code": code_hash(),
-        "device": name,
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in ("torch", "torchvision", "numpy")},

@@ -20,7 +20,7 @@ from eas_core.errors import EASError
 from eas_core.stages import STAGES, lineage
 from eas_core.tasks import TaskSet
 
-DEVICES = ("cpu", "cuda", "mps", "xpu")
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -110,19 +110,32 @@ def make_run(
     if max_minutes is not None and not max_minutes >= 0:
         raise EASError(f"max_minutes: {max_minutes} must be a number of minutes, 0 or more")
     _check_folder(root)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        if torch.device(device).type not in DEVICES:
-            raise RuntimeError(f"it must be auto or one of {', '.join(DEVICES)}")
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+    device = usable_device(device)
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
     settings = profiles.load(profile, overrides)
     names = ("teacher.batch_size", "supernet.batch_size", "generator.task_images", "generator.context_images")
     devices.check({name: getattr(getattr(settings, name.split(".")[0]), name.split(".")[1]) for name in names})
     return Run(settings, int(seed), Path(root), device, deadline, progress, devices)
+
+
+def automatic_device(gpu: bool | None = None) -> str:
+    """What the device ``auto`` stands for: ``cuda`` if there is a GPU (None: if PyTorch sees one), else ``cpu``."""
+    return "cuda" if (torch.cuda.is_available() if gpu is None else gpu) else "cpu"
+
+
+def usable_device(device: str) -> str:
+    """The device to compute on, ``auto`` resolved; one that is unknown or not there raises :class:`EASError`."""
+    if device == "auto":
+        return automatic_device()
+    try:
+        kind = torch.device(device).type
+        if kind not in DEVICES:
+            why = ", which lacks the float64 of the costs" if kind == "mps" else ""
+            raise RuntimeError(f"it must be auto, {' or '.join(DEVICES)}, not {kind}{why}")
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+    return device
 
 
 def _check_folder(root: str | Path) -> None:
