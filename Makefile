@@ -10,8 +10,8 @@ SET ?=
 # cores in all, and of one job: jobs run side by side
 CORES ?= all
 THREADS ?= 1
-# of all jobs together, and of one training job (make book GPU=1: one training at a time on the GPU)
-GPU ?= 0
+# empty: one training at a time where PyTorch sees a GPU; 0: trainings share the GPU, as many at once as there are cores
+GPU ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 BIN := .venv/bin
@@ -45,7 +45,7 @@ help:
 	@touch $@
 
 # --nolock: a lock left by a killed run would stop the next one; outputs appear by an atomic rename anyway
-SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPU) --keep-going \
+SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --keep-going \
 	--rerun-incomplete --nolock --scheduler greedy --config profile="$(PROFILE)" seed="$(SEED)" seeds="$(SEEDS)" runs="$(RUNS)" \
 	set="$(SET)" threads=$(THREADS) gpu=$(GPU)
 

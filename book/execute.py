@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import sys
 import threading
 import time
@@ -30,7 +31,7 @@ def main() -> int:
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", default="runs")
-    parser.add_argument("--set", default="", help="settings to override, separated by blanks")
+    parser.add_argument("--set", default="", help="settings to override, separated by blanks as in a shell")
     more = "another parameter; VALUE is JSON, or else text"
     parser.add_argument("-p", dest="more", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=more)
     options = parser.parse_args()
@@ -38,7 +39,7 @@ def main() -> int:
         "profile": options.profile,
         "seed": options.seed,
         "runs": options.runs,
-        "overrides": options.set.split(),
+        "overrides": shlex.split(options.set),
         **{name: _value(text) for name, text in options.more},
     }
     return execute(options.source, options.target, parameters)
