@@ -1,4 +1,4 @@
-# make book | claims | test | bench | clean | distclean | help
+# make book | claims | test | coverage | bench | clean | distclean | help
 
 PROFILE ?= demo
 SEED ?= 0
@@ -18,12 +18,13 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book claims test browser bench clean distclean
+.PHONY: help book claims test coverage browser bench clean distclean
 
 help:
 	@echo "make book   train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
 	@echo "make claims the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
 	@echo "make test   the test suite"
+	@echo "make coverage the test suite, and the branches of the library that no test takes"
 	@echo "make bench  speed against once-for-all's own code"
 	@echo "make clean  remove the built book and executed notebooks; make distclean also runs/ and .venv/"
 
@@ -60,6 +61,11 @@ claims: .venv/book.stamp
 test: .venv/test.stamp browser
 	@$(BIN)/python -m pytest
 
+coverage: .venv/test.stamp browser
+	@rm -rf .coverage
+	@$(BIN)/python -m coverage run -m pytest; status=$$?; $(BIN)/python -m coverage combine --quiet && \
+	$(BIN)/python tests/branches.py; exit $$status
+
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }; } || \
@@ -69,7 +75,7 @@ bench: .venv/bench.stamp
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf _build book/executed book/index.ipynb book/unfinished .snakemake
+	rm -rf _build book/executed book/index.ipynb book/unfinished .snakemake .coverage
 
 distclean: clean
 	rm -rf runs .venv *.egg-info

@@ -14,6 +14,7 @@ import shlex
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def execute(source: Path, target: Path, parameters: dict) -> int:
         "seconds": round(seconds, 1),
         "peak_memory_bytes": memory.peak,
         "cores": os.cpu_count(),
-        "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count(),
+        "threads": threads(os.environ),
         "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -88,6 +89,12 @@ def execute(source: Path, target: Path, parameters: dict) -> int:
     what = f"{parameters['job']}, seed {parameters['seed']}" if "job" in parameters else source.stem
     print(f"{what}: {seconds:.0f} s, {memory.peak / 2**30:.1f} GiB", flush=True)
     return 0
+
+
+def threads(environment: Mapping[str, str]) -> int | None:
+    """Threads of a kernel: the first number of OMP_NUM_THREADS (it may list one for each level), or else all cores."""
+    first = environment.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else os.cpu_count()
 
 
 def _failed_cell(source: Path, unfinished: Path) -> str:
