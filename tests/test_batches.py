@@ -61,13 +61,16 @@ def test_a_cluster_gets_the_same_jobs(tmp_path):
 
 @pytest.fixture
 def idle(tmp_path) -> Path:
-    """A folder with a ``python`` that makes the output of a job in a moment, and notes when, with how many threads."""
+    """A folder with a ``python`` that makes the output of a job, and notes when, with how many threads.
+
+    It ends when two jobs have started, or after five seconds.
+    """
     program = tmp_path / "bin" / "python"
     program.parent.mkdir()
     program.write_text(
         f"""#!/bin/sh
 echo "start $OMP_NUM_THREADS $*" >> '{tmp_path}/log'
-sleep 1
+for i in $(seq 50); do [ $(grep -c ^start '{tmp_path}/log') -ge 2 ] && break; sleep 0.1; done
 echo "end $OMP_NUM_THREADS $*" >> '{tmp_path}/log'
 touch "$3"
 """
@@ -81,7 +84,7 @@ def test_on_a_gpu_one_training_runs_at_a_time(gpu, together, tmp_path, idle):
     runs = tmp_path / "runs with blanks"
     setting = f"data.path='{tmp_path}/a folder' pairs.count=11"
     targets = [f"{runs}/smoke/jobs/{seed}/teacher.ipynb" for seed in (0, 1)]
-    run = snakemake(*targets, runs=runs, cores=8, bin=idle, gpu=gpu, threads="3", set=setting)
+    run = snakemake(*targets, runs=runs, cores=12, bin=idle, gpu=gpu, threads="3", set=setting)
     assert run.returncode == 0, run.stderr
     lines = (tmp_path / "log").read_text().splitlines()
     assert ([line.split()[0] for line in lines] == ["start", "start", "end", "end"]) == together, lines
