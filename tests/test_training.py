@@ -241,8 +241,8 @@ def test_a_cached_teacher_is_asked_in_chunks_that_change_nothing(batch_size):
     teacher, split = Supernet(SMALL), random_split()
     initialise(teacher, rng(0, "teacher"))
     whole = teacher.eval()(normalise(split.images), LARGEST)
-    assert whole.std() > 0.1
-    torch.testing.assert_close(train_supernet.teacher_logits(teacher, split, batch_size), whole, rtol=1e-4, atol=1e-4)
+    assert whole.std() > 0.01
+    torch.testing.assert_close(train_supernet.teacher_logits(teacher, split, batch_size), whole, rtol=1e-4, atol=1e-6)
 
 
 def test_a_batch_larger_than_the_split_is_the_whole_split():
