@@ -565,7 +565,11 @@ def paired_differences(record: dict) -> Figure:
     if picked:
         figure.legend(loc="outside upper center", ncols=2)
     axis.set_xticks(range(len(rows)), [f"{row['budget']:g}" for row in rows])
-    axis.set(xlabel="budget (millions of multiply-adds)", ylabel="EAS - random (points)", xlim=(-0.5, len(rows) - 0.5))
+    axis.set(
+        xlabel="budget (millions of multiply-adds)",
+        ylabel="EAS - random (points)",
+        xlim=(-0.5, max(1, len(rows)) - 0.5),
+    )
     if rows:
         n, others = rows[0]["n"], rows[0]["others"]
         note = f"{others} random architectures a budget, n = {n:,} test images, bars: 95 % interval"

@@ -165,6 +165,13 @@ def main(folder: Path) -> None:
             found = trained(stage, short, folder / f"{stage} {case}", devices=devices.Devices(team.state, *options))
             keep(f"{stage} {case}", *found)
 
+    apart = []
+    try:
+        team.copy_from_first({}, rank)
+    except DevicesError as error:
+        apart.append(str(error))
+    say("apart", apart)
+
     keep("layer", normalised(*layer(), team))
     network = random_network(f"other weights in process {rank}")
     team.copy_from_first({"network": network}, 0)

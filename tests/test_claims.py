@@ -693,3 +693,36 @@ def test_whatever_value_is_damaged_nothing_but_a_data_error_comes_out():
             one_line(error)
             refused += 1
     assert refused > len(chosen) // 2
+
+
+def test_one_budget_cannot_say_which_tasks_are_easy():
+    evidence = [one_seed()]
+    put(evidence, lambda seed: make_tested("EAS", seed, MAIN, at_rate(0.8, budgets=BUDGETS[:1])))
+    with pytest.raises(claims._Missing, match="needs two budgets"):
+        claims._easy_tasks(evidence)
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0])
+@pytest.mark.parametrize("points", [None, 2.0])
+def test_the_legend_of_claims_names_what_is_drawn(margin, points):
+    found = [
+        replace(claim, margin=margin and claim.margin, paper_points=points and claim.paper_points)
+        for claim in claims.judge([one_seed(0), one_seed(1)])
+    ]
+    (legend,) = claims_figure.forest(found).legends
+    named = {text.get_text() for text in legend.get_texts()}
+    assert ("allowed margin" in named) == any(claim.margin for claim in found) <= bool(margin)
+    assert ("paper, its own data" in named) == any(claim.paper_points is not None for claim in found) <= bool(points)
+
+
+def test_records_that_cannot_be_compared_are_one_line():
+    ours, others = ([make_tested("EAS", seed, MAIN, at_rate(0.8)) for seed in seeds] for seeds in ((0, 1), (0, 2)))
+    fewer = make_tested("EAS", 1, MAIN, at_rate(0.8, budgets=BUDGETS[:2]))
+    for compared, said in (
+        (lambda: compare.difference(ours, others, list(BUDGETS)), "seeds .0, 1. are compared with seeds .0, 2."),
+        (lambda: compare.budgets_of([ours[0], fewer]), "budgets .* are mixed"),
+        (lambda: compare.accuracy([], 1.0), "none given"),
+    ):
+        with pytest.raises(DataError, match=said) as error:
+            compared()
+        assert one_line(error.value)

@@ -229,6 +229,30 @@ def test_specialize_prints_a_network_within_the_budget_and_twice_the_same(eas, s
     assert eas("specialize", "--task", "counting", "--budget", str(budget), runs=True) == outcome
 
 
+@pytest.mark.parametrize("onnx", [False, True])
+def test_export_prints_what_it_wrote(onnx, eas, smoke_run, tmp_path):
+    words = ("export", "--task", smoke_run.tasks.names[0], "--budget", "3", "--out", str(tmp_path))
+    status, out, err = eas(*words, *["--onnx"] * onnx, runs=True)
+    names = ["network.safetensors", "network.json", *["network.onnx"] * onnx]
+    assert (status, out.splitlines()) == (0, [str(tmp_path / name) for name in names]), err
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+def test_release_prints_what_it_wrote(eas, smoke_run, tmp_path):
+    status, out, _ = eas("release", "--out", str(tmp_path / "release"), runs=True)
+    assert status == 0 and sorted(out.split()) == sorted(map(str, (tmp_path / "release").iterdir()))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a fault of the library"), ZeroDivisionError("another")])
+def test_a_fault_of_the_library_is_not_taken_for_bad_input(error, monkeypatch):
+    def broken(_options):
+        raise error
+
+    monkeypatch.setattr(cli, "_tasks", broken)
+    with pytest.raises(type(error)):
+        cli.main(["tasks"])
+
+
 def test_evaluate_adds_the_test_accuracy_of_the_tasks_images(eas, smoke_run):
     budget = smoke_run.profile.specialize.budgets[0]
     status, out, _ = eas("evaluate", "--task", "arrows", "--budget", str(budget), runs=True)

@@ -10,7 +10,7 @@ from helpers import TASKS, one_line, random_split
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core import data, profiles
+from eas_core import data, profiles, records
 from eas_core.data import MEAN, STD, augment, epoch_order, hold_out, normalise, rng
 from eas_core.errors import CheckpointError, DataError
 from eas_core.train_supernet import batch, steps_of
@@ -86,6 +86,16 @@ def test_a_prepared_split_cut_short_is_one_line(tmp_path):
     with pytest.raises(CheckpointError) as error:
         data.load(settings, 16, tmp_path)
     assert str(path) in one_line(error.value)
+
+
+def test_a_prepared_split_without_a_digest_is_one_line(tmp_path):
+    data.load(SETTINGS, 16, tmp_path)
+    (path,) = tmp_path.rglob("test.safetensors")
+    tensors, _ = records.load_tensors(path)
+    records.save_tensors(path, tensors)
+    with pytest.raises(DataError, match="has no digest; remove it") as error:
+        data.load(SETTINGS, 16, tmp_path)
+    assert one_line(error.value)
 
 
 def test_without_a_path_and_a_network_photographs_are_asked_for_in_one_line(tmp_path, monkeypatch):

@@ -130,6 +130,12 @@ def test_all_processes_start_from_the_first_ones_weights(two):
     assert bits(first) == bits(second)
 
 
+def test_processes_that_see_other_checkpoints_are_told_in_one_line(two):
+    for rank in (0, 1):
+        (line,) = json.loads((two / f"apart-{rank}.json").read_text())
+        assert line.startswith("checkpoint: not all processes see the same one")
+
+
 # ---------------------------------------------------------------- one process
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -139,6 +141,39 @@ def test_pairs_of_every_kind_are_different_and_seen_on_the_images_asked_for(cost
     (valid,) = run.splits("valid")
     index = pipeline._first_of_each_class(valid, images_per_class)
     assert valid.labels[index].bincount().tolist() == 60 * [images_per_class or len(valid) // 60]
+
+
+@pytest.mark.parametrize("seconds, saved", [(0.0, 9), (1000.0, 0)])
+def test_pairs_are_saved_when_a_checkpoint_is_due(seconds, saved, smoke_run, tmp_path, monkeypatch):
+    run = copy_of(smoke_run, tmp_path, "teacher", "supernet")
+    run = pipeline.make_run("smoke", 0, tmp_path, ["pairs.count=10"], "cpu", progress=False)
+    states, real = [], records.save_checkpoint
+    monkeypatch.setattr(pipeline, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(
+        records, "save_checkpoint", lambda path, state: states.append(len(state["accuracy"])) or real(path, state)
+    )
+    pipeline.pairs(run)
+    assert len(states) >= saved and (saved or not states)
+
+
+def test_a_stage_that_another_process_completed_meanwhile_is_not_made_again(smoke_run, tmp_path):
+    copy = copy_of(smoke_run, tmp_path, "teacher")
+    folder, record = copy.folder("teacher"), copy.folder("teacher") / "record.json"
+    hidden = record.rename(tmp_path / "record.json")
+    with records.only_writer(folder):
+        other = threading.Thread(
+            target=lambda: found.append(pipeline._once(folder, "teacher", lambda: pytest.fail("made")))
+        )
+        found: list[dict] = []
+        other.start()
+        time.sleep(0.3)  # it waits for the folder
+        hidden.rename(record)
+    other.join()
+    assert found == [records.read_record(record, "teacher")]
+
+
+def test_a_spread_needs_two_architectures(smoke_run):
+    assert pipeline._spread([], [], smoke_run.tasks) == {}
 
 
 def test_held_out_pairs_are_not_trained_on(smoke_evidence, smoke_run):

@@ -46,8 +46,25 @@ POINTS = [
 ]
 LOSS_AND_ACCURACY = {"loss": 4.0, "task accuracy": 0.9}
 COSTS = np.linspace(1.5, 2.5, 64)
+PLAIN = [{"images": images, "accuracy": 0.2 + images / 1000} for images in (0, 64)]
+
+
+def without(results: dict, *names: str) -> dict:  # noqa: F811
+    """The record with comparisons that lack some of their parts, or have no random architectures."""
+    for comparison in results["result"]["comparisons"]:
+        for name in names:
+            del comparison[name]
+        if "difference" in names:
+            comparison |= {"random_accuracy": [], "random_madds": [], "random_by_task": []}
+    return results
+
+
 CASES = {
     "dropout_masks": lambda r: figures.dropout_masks(MASK, TASKS, LABELS, "q = 0.6"),
+    "dropout_masks_without_labels": lambda r: figures.dropout_masks(MASK, TASKS, None, "q = 0.6"),
+    "calibration_curve_plain": lambda r: figures.calibration_curve(PLAIN),
+    "accuracy_by_task_alone": lambda r: figures.accuracy_by_task(without(r, "difference", "interval")),
+    "paired_differences_not_picked": lambda r: figures.paired_differences(without(r, "picked")),
     "teacher": lambda r: figures.training_curve(record("teacher", **LOSS_AND_ACCURACY), "Teacher", 0.5),
     "supernet": lambda r: figures.training_curve(record("supernet", **LOSS_AND_ACCURACY), "Supernet"),
     "generator": lambda r: figures.training_curve(record("generator", **{"validation loss": 1.0, "cost error": 0.3})),
@@ -124,6 +141,30 @@ def test_contact_sheet_shows_every_class_and_its_name(per_class):
     (axis,) = figure.axes
     assert len(axis.images) == 6 * min(per_class, 2)
     assert {text.get_text() for text in axis.texts} == {"dogs", "birds", "big cats", *TASKS.class_names}
+
+
+@pytest.mark.parametrize("columns, bold", [(1, 3), (2, 3)])
+def test_a_task_of_more_classes_than_columns_takes_several_rows_under_one_name(columns, bold):
+    (axis,) = figures.contact_sheet(IMAGES, torch.arange(12) % 6, TASKS, 1, columns).axes
+    assert sum(text.get_weight() == "bold" for text in axis.texts) == bold == len(TASKS)
+    assert len({round(image.get_extent()[2], 3) for image in axis.images}) == 6 // columns
+
+
+def test_nothing_to_compare_is_an_empty_panel(results):  # noqa: F811
+    (axis,) = figures.paired_differences(without(results, "difference", "interval", "picked")).axes
+    assert not axis.get_title() and not axis.containers
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_panels_without_a_scenario_are_empty(count):
+    figure = figures.gate_grid([("one", torch.linspace(0, 1, 90))] * count)
+    assert [axis.axison for axis in figure.axes[:2]] == [True, count == 2]
+
+
+def test_predictions_are_coloured_by_whether_they_are_right():
+    figure = figures.predictions(IMAGES[:2], ["pug", "hen"], ["pug", "cock"], [0.9, 0.4])
+    said = {axis.texts[0].get_text(): axis.texts[0].get_color() for axis in figure.axes}
+    assert said == {"pug\n90%": figures.EAS, "cock\n40%": figures.RANDOM}
 
 
 def test_no_figure_stays_open_and_style_does_not_leak(results):  # noqa: F811

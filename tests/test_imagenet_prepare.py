@@ -17,6 +17,7 @@ import sys
 import tarfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +27,10 @@ from helpers import drawing, one_line
 from PIL import Image
 
 from data_prep import imagenet
-from data_prep.imagenet import archives, pack
+from data_prep.imagenet import archives, pack, sources
 from data_prep.imagenet.holdout import hold_out, quotas
-from data_prep.imagenet.prepare import decoders, prepare
+from data_prep.imagenet.inventory import Inventory, Photo
+from data_prep.imagenet.prepare import _require_all, decoders, prepare
 from data_prep.imagenet.reader import open_packed
 from data_prep.imagenet.truth import read
 from eas_core import cli, records
@@ -635,6 +637,156 @@ def test_the_two_splits_may_come_from_two_places(photos, prepared, tmp_path, cap
     report = (tmp_path / "out" / "report.md").read_text()
     assert "training photographs: official archive; test photographs: class folders" in report
     assert open_packed(tmp_path / "out")["test"].digest == open_packed(prepared)["test"].digest
+
+
+# ---------------------------------------------------------------- what else an archive may hold
+
+
+@pytest.mark.parametrize(
+    "name, members, kind",
+    [
+        ("a.tar", {}, None),
+        ("a.tar", {"notes.txt": b"x"}, None),
+        ("a.tar", {"inner.tar": b"x"}, None),
+        ("a.tar", {"n02085620.tar": b"x"}, "train"),
+        ("n02085620.tar", {"n02085620_1.JPEG": b"x"}, "classes"),
+        ("a.tar", {"ILSVRC2012_val_00000001.JPEG": b"x"}, "val"),
+        ("a.tar", {"0001.jpg": b"x"}, "webdataset"),
+    ],
+)
+def test_a_tar_is_known_by_its_first_members(name, members, kind, tmp_path):
+    write(tmp_path / name, tar(members))
+    assert archives.kind(tmp_path / name) == kind
+
+
+def test_other_files_in_an_archive_are_passed_over(tmp_path):
+    write(
+        tmp_path / "n02085620.tar", tar({"n02085620_1.JPEG": b"x", "n02085620.txt": b"x", "._n02085620_2.JPEG": b"x"})
+    )
+    found = Inventory()
+    archives.list_class(tmp_path / "n02085620.tar", "train", {"n02085620"}, found)
+    assert [photo.name for photo in found.photos] == ["train/n02085620/n02085620_1.JPEG"] and not found.problems
+    archives.list_class(tmp_path / "n02085620.tar", "train", {"n01440764"}, found)
+    assert len(found.photos) == 1
+
+
+@pytest.mark.parametrize(
+    "sample, found, problem",
+    [
+        ({"a.jpg": b"x", "a.cls": b"n02085620"}, "train/n02085620/a.jpg", None),
+        ({"a.jpg": b"x", "a.json": b'{"target": "151"}'}, "train/n02085620/a.jpg", None),
+        ({"n02085620_7.jpg": b"x", "n02085620_7.json": b"{}"}, "train/n02085620/n02085620_7.JPEG", None),
+        ({"a.jpg": b"x", "a.json": b"{}"}, None, "no .cls, and no label, cls, class, target in .json"),
+        ({"a.jpg": b"x", "a.cls": b"1000"}, None, "class '1000' is not a number from 0 to 999 or a wnid"),
+        ({"a.jpg": b"x", "a.json": b"[1]"}, None, "its class cannot be read"),
+        ({"a.cls": b"151", "a.txt": b"x"}, None, None),  # a label without a photograph
+    ],
+)
+def test_a_sample_has_its_class_in_one_of_several_places(sample, found, problem, tmp_path):
+    write(tmp_path / "a-train.tar", tar(sample))
+    inventory = Inventory()
+    archives.list_webdataset(tmp_path / "a-train.tar", "train", {"n02085620"}, inventory)
+    assert [photo.name for photo in inventory.photos] == ([found] if found else [])
+    assert len(inventory.problems) == bool(problem) and all(problem in p.detail for p in inventory.problems)
+
+
+def test_parquet_files_of_other_columns_and_rows_without_bytes(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "train.parquet"
+    images = [{"bytes": b"x", "path": None}, {"bytes": b"", "path": None}, {"bytes": b"y", "path": "n02085620_5.JPEG"}]
+    parquet.write_table(arrow.table({"img": images, "cls": [151, -1, 151]}), path)
+    inventory = Inventory()
+    archives.list_parquet(path, "train", {"n02085620"}, inventory)
+    names = [photo.name for photo in inventory.photos]
+    assert names == ["train/n02085620/train_0.JPEG", "train/n02085620/n02085620_5.JPEG"]
+    rows = archives.Rows(path)
+    assert rows.read(0) == b"x"
+    for row, said in ((1, "no bytes in this row"), (3, "no row 3")):
+        with pytest.raises(OSError, match=said):
+            rows.read(row)
+    parquet.write_table(arrow.table({"picture": images, "cls": [1, 2, 3]}), path)
+    with pytest.raises(DataError, match="has no column 'image'") as error:
+        archives.list_parquet(path, "train", {"n02085620"}, inventory)
+    assert one_line(error.value)
+
+
+def test_names_that_are_not_imagenets_stay_and_the_second_of_two_is_told():
+    inventory = Inventory()
+    for place in ("first", "second"):
+        inventory.add("train", "n02085620", "holiday.png", place=place, file=Path("a"))
+    inventory.settle()
+    assert [photo.name for photo in inventory.photos] == ["train/n02085620/holiday.png"]
+    (problem,) = inventory.problems
+    assert problem.kind == "repeated" and problem.detail == "in first, and again in second"
+
+
+@pytest.mark.parametrize(
+    "path, split", [("a/val-0.tar", "val"), ("train/0.tar", "train"), ("train/x-val.tar", "val"), ("a/0.tar", None)]
+)
+def test_a_shards_split_is_in_its_name_or_its_folders(path, split):
+    assert sources._split(Path(path)) == split
+
+
+def test_ground_truth_beside_other_files_or_by_its_table(photos, tmp_path):
+    kit = devkit(photos)
+    write(tmp_path / "kit.tar", tar({**kit, "ILSVRC2012_devkit_t12/readme.txt": b"x"}))
+    for name, content in kit.items():
+        write(tmp_path / name, content)
+    folder = tmp_path / "ILSVRC2012_devkit_t12"
+    truths = [read(path) for path in (tmp_path / "kit.tar", folder, folder / "data" / "meta.mat", tmp_path)]
+    assert truths == [truths[0]] * 4 and truths[0]
+    write(tmp_path / "empty" / "meta.mat", b"x")
+    with pytest.raises(DataError, match="has no ILSVRC2012_validation_ground_truth.txt") as error:
+        read(tmp_path / "empty" / "meta.mat")
+    assert one_line(error.value)
+
+
+def test_transparent_colours_of_a_palette_become_plain_ones():
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 200, 100, 50])
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=bytes([0, 255]))
+    decoded = pack.decode(buffer.getvalue())
+    assert decoded.mode == "RGB" and decoded.getpixel((0, 0)) == (200, 100, 50)
+
+
+def test_a_photograph_too_narrow_for_a_jpeg_is_damaged():
+    buffer = io.BytesIO()
+    Image.new("L", (1, 300)).save(buffer, "PNG")
+    outcome, packed = pack.examine(buffer.getvalue(), True)
+    assert "too narrow, 1x300 pixels" in outcome.problem and not packed
+
+
+def test_what_waits_to_be_decoded_is_cancelled_with_its_unit(tmp_path):
+    photos = []
+    for number in range(12):
+        write(tmp_path / f"{number}.png", drawing(str(number)))
+        photos.append(Photo(f"train/a/{number}", "a", "", tmp_path / f"{number}.png"))
+    with ThreadPoolExecutor(1) as pool:
+        outcomes = pack._in_order(pool, 1, photos, False)
+        assert not next(outcomes)[0].problem
+        outcomes.close()
+    assert pool._work_queue.qsize() <= 1  # but for the mark of the end
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_killed_or_larger_runs_left_is_removed(packed, tmp_path):
+    names = ["packed/00000.bin", "packed/00001.bin", "packed/mine.bin", "units/00000.json", "units/00001.json"]
+    for name in (*names, ".index.part", "packed/.00000.bin.part", "units/.00000.json.part"):
+        write(tmp_path / name, b"x")
+    pack._tidy(tmp_path, 1, packed)
+    kept = {"packed/mine.bin", "units/00000.json", *["packed/00000.bin"] * packed}
+    assert set(files(tmp_path)) == kept
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_the_report_of_a_finished_folder_is_kept_when_classes_are_missing_later(finished, tmp_path):
+    if finished:
+        (tmp_path / "manifest.csv").write_text("")
+    with pytest.raises(DataError, match="no usable photograph") as error:
+        _require_all([], WNIDS, "imagenet-10", tmp_path, [])
+    assert (tmp_path / "report.md").exists() == ("report.md" in one_line(error.value)) == (not finished)
 
 
 @pytest.mark.parametrize("cores, threads", [(None, 1), (1, 1), (256, 256), (384, 256)])

@@ -303,3 +303,12 @@ def test_predictor_that_predicts_one_value_has_no_rank_correlation():
     record = predictor_record()
     record["result"]["held_out_pairs"]["predicted"] = [[0.5, 0.5]] * 3
     assert "no rank correlation" in paper_figures.predictor_scatter(record).axes[0].get_title(loc="left")
+
+
+def test_budgets_without_random_architectures_are_left_out():
+    rows = [
+        {"budget": 1.0, "random_accuracy": [], "random_madds": [], "madds": 0.9},
+        {"budget": 2.0, "random_accuracy": [0.5, 0.7], "random_madds": [1_800_000, 1_900_000], "madds": 1.9},
+    ]
+    ((cost, accuracy),) = paper_figures._random_levels([{"result": {"comparisons": rows}}])
+    assert 1.8 <= cost <= 1.9 and accuracy == pytest.approx(60)

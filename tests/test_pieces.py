@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
-from browser import launched, watched, widget_page
-from helpers import TASKS
+from browser import ROOT, launched, watched, widget_page
+from helpers import SMALL, TASKS
 
 from eas_core.elastic import centre_crop
 from eas_core.errors import EASError
@@ -224,3 +226,22 @@ def test_without_anywidget_there_is_no_piece(monkeypatch):
 def test_wrong_values_are_refused_where_they_enter(make, message):
     with pytest.raises(EASError, match=re.escape(message)):
         make()
+
+
+def test_the_widgets_can_be_imported_without_anywidget():
+    program = """
+import sys
+sys.modules["anywidget"] = None
+import matplotlib.pyplot as plt
+from eas_core import widgets
+from eas_core.widgets import explorer, pieces
+assert pieces.gumbel() is None and not hasattr(explorer, "Explorer") and not hasattr(pieces, "Piece")
+widgets.show(None, plt.figure(), "a figure")
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_draw_before_the_first_is_refused():
+    with pytest.raises(EASError, match="draw: -1 is not 0"):
+        scenario.architecture_of(torch.zeros(90), SMALL, 1.0, -1, 4, 0.1)

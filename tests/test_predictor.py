@@ -172,3 +172,10 @@ def test_divergence_names_the_learning_rate():
     with pytest.raises(EASError, match="predictor.optimizer.lr: 1e[+]08") as error:
         fitted(codes, accuracy, settings=profiles.Predictor(epochs=20, hidden=16, optimizer=optimizer))
     one_line(error.value)
+
+
+@pytest.mark.parametrize("shapes", [((3, 2), (3, 3)), ((3,), (3,)), ((1, 2), (1, 2))])
+def test_rank_correlation_of_impossible_shapes_is_one_line(shapes):
+    with pytest.raises(DataError, match="n at least 2") as error:
+        rank_correlation(*(torch.zeros(shape) for shape in shapes))
+    assert one_line(error.value)

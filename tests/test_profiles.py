@@ -172,3 +172,10 @@ def test_an_open_quote_is_one_line():
 def test_a_profile_cannot_be_changed_after_loading():
     with pytest.raises(Exception, match="frozen"):
         profiles.load("smoke").teacher.epochs = 3
+
+
+def test_an_unknown_key_in_a_list_names_what_is_allowed_there():
+    stage = "{name: a, depths: [2], expansions: [3], kernels: [3], epochs: 1, lr: 0.1, speed: 2}"
+    with pytest.raises(ProfileError, match="supernet.stages.0.speed: unknown key; allowed: name, depths") as error:
+        profiles.load("smoke", [f"supernet.stages=[{stage}]"])
+    assert one_line(error.value)

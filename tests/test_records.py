@@ -168,3 +168,10 @@ def test_a_record_of_another_kind_is_refused(tmp_path):
 def test_records_are_plain_json(tmp_path):
     records.write_record(tmp_path / "record.json", "x", {"q": 0.6}, {"n": [1, 2]}, 0)
     assert json.loads((tmp_path / "record.json").read_text())["result"] == {"n": [1, 2]}
+
+
+def test_what_a_killed_writer_left_half_written_is_removed(tmp_path):
+    left, other = tmp_path / ".record.json.0123abcd.part", tmp_path / "kept.part"
+    left.write_text("{"), other.write_text("{")
+    with records.only_writer(tmp_path):
+        assert not left.exists() and other.exists()

@@ -205,6 +205,48 @@ def test_paired_text_counts_the_intervals(results):
     assert "**0 of 2 budgets**" in text and "below zero at 2 (1, 2 M)" in text and "Why that may be" in text
 
 
+def test_paired_text_explains_only_what_was_missed(results):
+    result = results["result"]
+    for comparison in result["comparisons"]:
+        comparison["interval"] = [0.001, 0.1]
+    assert "is not shown" not in findings.paired(results) and "Why that may be" not in findings.paired(results)
+    result["comparisons"][0]["interval"] = [-0.4, 0.4]
+    result["spread"]["deviation"] = 0.01
+    assert "would go unnoticed" in findings.paired(results)
+    result["spread"]["deviation"] = 0.9
+    assert "would be noticed" in findings.paired(results)
+    del result["spread"]
+    assert "At the other budgets EAS is not shown" in findings.paired(results)
+    assert "Why that may be" not in findings.paired(results)
+
+
+@pytest.mark.parametrize(
+    "budgets, alike, said",
+    [
+        ((1.0, 2.0, 3.0), (1, 3, 2), "higher as in the paper's Figure VI, but **without a steady rise**"),
+        ((1.0, 2.0, 3.0), (1, 2, 3), "higher as in the paper's Figure VI; it rises at 2 of 2 steps"),
+        ((1.0, 2.0), (3, 1), "unlike the paper's Figure VI"),
+    ],
+)
+def test_similarity_text_tells_a_steady_rise_from_another(budgets, alike, said, results):
+    """``alike`` of three tasks have one network: 1, 1/3 or no pair of three is alike."""
+    results["result"]["rows"] = [
+        row(name, budget, 0.5, SMALLEST if t < count else (LARGEST, uniform(3, 4, 5))[t - 1])
+        for budget, count in zip(budgets, alike, strict=True)
+        for t, name in enumerate(TASKS.names)
+    ]
+    assert said in findings.similarity(results)
+
+
+@pytest.mark.parametrize(
+    "rho, said", [(0.95, "a good guide"), (0.8, "good enough"), (0.5, "a weak guide"), (None, "a weak guide")]
+)
+def test_predictor_text_follows_the_rank_correlation(rho, said):
+    held = {"n": 7, "mean": {"spearman": rho}, "tasks": [{"spearman": rho}, {"spearman": None}, {"spearman": 0.1}]}
+    text = findings.predictor({"result": {"held_out": held, "trained_on": 9}}, TASKS)
+    assert said in text and f"**{rho or 0:.2f}**" in text
+
+
 def test_picked_text_separates_the_generator_from_the_choice(results):
     assert tables.picked_table(results)["difference (points)"].tolist() == [1.0, 1.0]
     text = findings.picked(results)

@@ -229,6 +229,9 @@ class Rows:
                 if row in self._group:
                     break
                 start = self._group.stop
+            else:
+                self._group = range(0)
+                raise OSError(f"no row {row}")
             nested = _fields(self._table, self._column)
             self._images = None
             try:
