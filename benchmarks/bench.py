@@ -29,18 +29,17 @@ from ofa.utils import profile as ofa_profile
 from torch import Tensor
 
 from benchmarks.ofa_search import OfaAccuracy, OfaCost
-from eas_core import cost, depthwise, elastic, pipeline, profiles, records
+from eas_core import cost, elastic, kernels, pipeline, profiles, records
 from eas_core.data import rng
 from eas_core.evolution import evolve
 from eas_core.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
-from eas_core.memory import PeakMemory
+from eas_core.memory import PeakMemory, keep_freed_memory
 from eas_core.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
 from eas_core.predictor import AccuracyPredictor, search_objective
 from eas_core.space import Architecture, SearchSpace, sample
 from eas_core.specialize import propose
 from eas_core.supernet import Supernet, initialise
 from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss
-from eas_core.training import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -50,7 +49,7 @@ def clock() -> float:
 
 
 def plain_depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """What :func:`eas_core.depthwise.depthwise_conv` does without its own weight gradient."""
+    """What :func:`eas_core.convolution.depthwise_conv` does without its own weight gradient."""
     return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=weight.shape[0])
 
 
@@ -115,7 +114,7 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
 
     variants = {
         "ours": (ours, last, elastic.depthwise_conv),
-        "ours without strips": (ours, last, plain_depthwise),
+        "ours, oneDNN's weight gradient": (ours, last, plain_depthwise),
         "ofa": (same, images, None),
         "ofa, channels-last": (same_last, last, None),
         "ofa with kernel transformation": (shipped, images, None),
@@ -125,11 +124,11 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
         if x is last:
             network.to(memory_format=torch.channels_last)
     optimizers = {n: torch.optim.SGD(v[0].parameters(), 0.01, 0.9, nesterov=True) for n, v in variants.items()}
-    strips = elastic.depthwise_conv
+    own = elastic.depthwise_conv
 
     def step(name: str, architecture: Architecture) -> float:
         network, x, conv = variants[name]
-        elastic.depthwise_conv = conv or strips
+        elastic.depthwise_conv = conv or own
         tick = clock()
         if conv is None:
             activate(network, architecture)
@@ -139,7 +138,7 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
         optimizers[name].zero_grad()
         F.cross_entropy(logits, labels).backward()
         optimizers[name].step()
-        elastic.depthwise_conv = strips
+        elastic.depthwise_conv = own
         return clock() - tick
 
     seconds = {}
@@ -169,8 +168,8 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
             versus("ofa / default", "ours / default"),
             versus("ofa / keep_freed_memory", kept),
             versus("ofa, channels-last / keep_freed_memory", kept),
-            versus("ours without strips / keep_freed_memory", kept),
-            versus("ours without strips / default", "ours / default"),
+            versus("ours, oneDNN's weight gradient / keep_freed_memory", kept),
+            versus("ours, oneDNN's weight gradient / default", "ours / default"),
             versus("ours / default", kept),
         ],
     }
@@ -235,18 +234,19 @@ SHAPES = [(96, 16, 1), (96, 8, 1), (96, 16, 2), (240, 8, 1), (480, 8, 1), (480, 
 
 
 def weight_gradients(batch: int, repeats: int) -> list[dict]:
-    """Milliseconds of one depthwise weight gradient, oneDNN's against strips, per shape and kernel size."""
+    """Milliseconds of one depthwise weight gradient, oneDNN's against ours, per shape and kernel size."""
     rows, draw = [], rng(0, "bench", "depthwise")
     for channels, size, stride in SHAPES:
         for kernel in (5, 7):
             x = torch.randn(batch, channels, size, size, generator=draw).contiguous(memory_format=torch.channels_last)
             weight = torch.randn(channels, 1, kernel, kernel, generator=draw)
             grad = torch.randn_like(plain_depthwise(x, weight, stride))
-            pad = (kernel // 2, kernel // 2)
-            plain = median_ms(lambda: depthwise._gradients(grad, x, weight, stride, pad, wanted=1), repeats)
-            strips = median_ms(lambda: depthwise._weight_gradient(grad, x, weight, stride), repeats)
+            y = plain_depthwise(x, weight.requires_grad_(), stride)
+            arrays = [t.permute(0, 2, 3, 1).numpy() for t in (grad, x)]
+            plain = median_ms(lambda: torch.autograd.grad(y, weight, grad, retain_graph=True), repeats)
+            ours = median_ms(lambda: kernels.depthwise_weight_gradient(*arrays, kernel, stride), repeats)
             shape = {"channels": channels, "size": size, "stride": stride, "kernel": kernel}
-            rows.append({**shape, "plain_ms": plain, "strips_ms": strips, "ratio": plain / strips})
+            rows.append({**shape, "plain_ms": plain, "ours_ms": ours, "ratio": plain / ours})
     return rows
 
 
@@ -362,7 +362,7 @@ def markdown(result: dict) -> str:
         f"{settings['architectures']} architectures x {settings['rounds']} rounds, forward + backward + SGD. `ofa` "
         "runs without its kernel transformation unless said, with the same weights: the logits of both differ by at "
         f"most {step['largest relative difference of the logits']:.0e} of the largest. *keep_freed_memory* is the "
-        "allocator setting that `eas_core` trains with; *strips* its weight gradient of depthwise convolutions.\n",
+        "allocator setting that `eas_core` runs with; *oneDNN's weight gradient* replaces its own of depthwise convolutions.\n",
         table(
             ["compared", "images/s", "with", "images/s", "ratio (median)", "10-90 %"],
             [
@@ -409,12 +409,12 @@ def markdown(result: dict) -> str:
                 f"**{result['encodings']['memory ratio']:.1f}**"]],
         ),
         "\n## Depthwise weight gradient\n",
-        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's own against strips three columns wide.\n",
+        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's against that of `eas_core.kernels`.\n",
         table(
-            ["channels", "size", "stride", "kernel", "oneDNN", "strips", "ratio"],
+            ["channels", "size", "stride", "kernel", "oneDNN", "ours", "ratio"],
             [
                 [str(r["channels"]), str(r["size"]), str(r["stride"]), str(r["kernel"]), f"{r['plain_ms']:.2f}",
-                 f"{r['strips_ms']:.2f}", f"**{r['ratio']:.1f}**"]
+                 f"{r['ours_ms']:.2f}", f"**{r['ratio']:.1f}**"]
                 for r in result["depthwise"]
             ],
         ),

@@ -17,6 +17,7 @@ from eas_core import data, profiles, records
 from eas_core.data import Split
 from eas_core.devices import ALONE, Devices
 from eas_core.errors import EASError
+from eas_core.memory import keep_freed_memory
 from eas_core.stages import STAGES, lineage
 from eas_core.tasks import TaskSet
 
@@ -118,6 +119,7 @@ def make_run(
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+    keep_freed_memory()
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
     settings = profiles.load(profile, overrides)
     names = ("teacher.batch_size", "supernet.batch_size", "generator.task_images", "generator.context_images")
