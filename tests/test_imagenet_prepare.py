@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from helpers import drawing, one_line
+from helpers import drawing, one_line, repacked
 from PIL import Image
 
 from data_prep import imagenet
@@ -266,10 +266,31 @@ def test_the_short_side_becomes_256(size, packed):
     assert Image.open(io.BytesIO(pack.shrink(Image.new("RGB", size)))).size == packed
 
 
-def test_modes_other_than_rgb_are_converted():
-    for mode, form in (("CMYK", "JPEG"), ("L", "JPEG"), ("P", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("1", "PNG")):
-        image = pack.decode(drawing("x", (24, 18), mode, form))
-        assert image.mode == "RGB" and image.size == (24, 18)
+@pytest.mark.parametrize("form", [tree, webdataset, parquet, official], ids=lambda form: form.__name__)
+def test_re_packed_pictures_of_any_mode_are_read_by_the_rule_of_all_sources(form, photos, tmp_path):
+    pictures = repacked((256, 256))
+    names = [f"train/{wnid}/{wnid}_1.JPEG" for wnid in WNIDS[: len(pictures)]]
+    new = dict(zip(names, pictures.values(), strict=True))
+    made = make(form(tmp_path / "source", photos | {name: data for name, (data, _) in new.items()}), tmp_path / "out")
+    assert not made.problems
+    packed, rows = open_packed(tmp_path / "out"), manifest(tmp_path / "out")
+    found = {}
+    for split in ("train", "valid"):
+        listed = [row["path"] for row in rows if row["split"] == split]
+        found |= {name: packed[split].decode(i) for i, name in enumerate(listed) if name in new}
+    assert set(found) == set(new)
+    for name, (_, pixels) in new.items():
+        image = found[name].transpose(1, 2, 0)
+        assert image.shape == (256, 256, 3) and np.abs(image - pixels.astype(int)).mean() < 3, name
+
+
+def test_units_are_made_anew_under_another_rule_for_pictures(folders, prepared, tmp_path, monkeypatch):
+    make(folders, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("packed/*.bin")}
+    monkeypatch.setattr(pack.pictures, "VERSION", -1)
+    make(folders, tmp_path / "out")
+    assert all(path.stat().st_mtime_ns > made for path, made in before.items())
+    assert open_packed(tmp_path / "out")["train"].digest == open_packed(prepared)["train"].digest
 
 
 def test_a_shard_holds_a_bounded_number_and_the_splits_are_the_same(prepared, folders, tmp_path, monkeypatch):
