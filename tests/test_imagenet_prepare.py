@@ -455,6 +455,23 @@ def test_a_parquet_file_or_shard_with_damage_inside_is_reported(photos, tmp_path
     assert made.problems == {"archive": 1} and extra.name in (tmp_path / "out" / "report.md").read_text()
 
 
+def test_a_sample_whose_json_gives_its_class_twice_is_reported(photos, tmp_path):
+    source = webdataset(tmp_path / "source", photos)
+    label = archives.wnids().index(WNIDS[0])
+    twice = b'{"label": %d,\n "label": %d}' % (label, label)
+    write(source / "more-val.tar", tar({"a.json": twice, "a.jpg": drawing("a")}))
+    assert make(source, tmp_path / "out").problems == {"unlabelled": 1}
+    assert "'label' is given twice, in lines 1 and 2" in problems(tmp_path / "out")[0][2]
+
+
+def test_a_unit_whose_record_has_a_key_twice_is_made_anew(folders, prepared, tmp_path):
+    make(folders, tmp_path / "out")
+    record = tmp_path / "out" / "units" / "00000.json"
+    record.write_bytes(record.read_bytes().replace(b"{", b'{"bytes":0,', 1))
+    make(folders, tmp_path / "out")
+    assert files(tmp_path / "out") == files(prepared)
+
+
 def test_labels_in_another_order_are_noticed_by_the_names(photos, tmp_path, monkeypatch):
     source = webdataset(tmp_path / "source", photos)
     others = dict(zip(sorted(WNIDS), reversed(sorted(WNIDS)), strict=True))

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from data_prep import pictures
 from data_prep.imagenet.archives import read
 from data_prep.imagenet.inventory import Photo
+from eas_core.parsing import parse_json
 from eas_core.records import write_atomic
 
 SIDE = 256  # pixels: the short side of a packed photograph, as the usual test protocol has it before its crop of 224
@@ -150,7 +151,7 @@ def _key(unit: list[Photo], pack: bool) -> str:
 def _load(out: Path, number: int, unit: list[Photo], pack: bool) -> list[Outcome] | None:
     """The outcomes of a unit that is done, or None."""
     try:
-        lines = json.loads(_record(out, number).read_bytes())
+        lines = parse_json(_record(out, number).read_bytes())
         if lines["key"] != _key(unit, pack) or (pack and shard(out, number).stat().st_size != lines["bytes"]):
             return None
         outcomes = [Outcome(*values) for values in lines["photos"]]
