@@ -22,7 +22,9 @@ import torch
 from eas_core import data, evaluate, profiles, records
 from eas_core.data import Split, rng
 from eas_core.devices import Devices
+from eas_core.errors import DataError
 from eas_core.generator import ArchitectureGenerator
+from eas_core.parsing import parse_json
 from eas_core.space import sample
 from eas_core.supernet import Supernet, initialise
 from eas_core.train_generator import train_generator
@@ -48,7 +50,7 @@ def network_of(profile: profiles.Profile, device: str) -> Supernet:
 def seconds_a_step(train, folder: Path) -> float:
     """The median time of a step, from the metrics that the training loop writes."""
     train(folder=folder)
-    times = [json.loads(line)["seconds"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    times = [parse_json(line)["seconds"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return statistics.median(b - a for a, b in zip(times[WARM_UP:], times[WARM_UP + 1 :], strict=False))
 
 
@@ -110,6 +112,10 @@ def main() -> None:
         parser.error(f"steps: at least {WARM_UP + 3}; batch: at least 1")
     if options.threads:
         torch.set_num_threads(options.threads)
+    try:  # before anything is measured
+        kept = records.read_json(RESULTS, "results") if RESULTS.exists() else {}
+    except DataError as error:
+        parser.error(str(error))
     where = records.provenance(options.device)
     name = where["device"] + (
         f", {where['threads']} thread{'s' * (where['threads'] > 1)}" if "CPU" in where["device"] else ""
@@ -122,7 +128,6 @@ def main() -> None:
             print(f"{label}: not measured ({' '.join(str(error).split()):.100})")
             continue
         print(f"{label}: " + ", ".join(f"{stage} {rate:.3g}/s" for stage, rate in rows[label].items()), flush=True)
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     kept[name] = {"batch": options.batch, "rates": rows, "provenance": where}
     records.write_atomic(RESULTS, (json.dumps(kept, indent=1) + "\n").encode())
 

@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="override a setting, e.g. --set supernet.batch_size=64; may be repeated",
+        help="override a setting, e.g. --set supernet.batch_size=64; may be repeated for other settings",
     )
     common.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
     common.add_argument("--runs", default="runs", metavar="FOLDER", help="where artefacts lie (default: runs)")
@@ -265,6 +265,7 @@ def _cost(options) -> None:
     from dataclasses import replace
 
     from eas_core import cost, profiles
+    from eas_core.parsing import parse_json
     from eas_core.space import Architecture
 
     space = profiles.load(options.profile, options.overrides).search_space()
@@ -272,8 +273,8 @@ def _cost(options) -> None:
     space = replace(space, **{name: value for name, value in changes.items() if value is not None})
     try:
         text = sys.stdin.read() if options.archs == "-" else Path(options.archs).read_text()
-        listed = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+        listed = parse_json(text)
+    except (OSError, ValueError) as error:
         raise SpaceError(f"--archs: {options.archs} cannot be read as JSON ({error})") from None
     if not isinstance(listed, list):
         raise SpaceError(f"--archs: a list of architectures is needed, found {type(listed).__name__}")

@@ -31,6 +31,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from eas_core.errors import CheckpointError, DataError, EASError
+from eas_core.parsing import parse_json
 
 
 def key(settings: dict) -> str:
@@ -157,11 +158,11 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("eas", "{}"))
+            metadata = parse_json((file.metadata() or {}).get("eas", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise CheckpointError(f"weights: {path} does not exist") from None
-    except (safetensors.SafetensorError, ValueError, OSError, RecursionError) as error:
+    except (safetensors.SafetensorError, ValueError, OSError) as error:
         raise CheckpointError(f"weights: {path} is damaged or cut short ({_reason(error)})") from None
     if not isinstance(metadata, dict):
         raise CheckpointError(f"weights: {path} is damaged (its metadata is no table)")
@@ -175,7 +176,7 @@ def load_metadata(path: Path) -> dict:
     """Read the metadata of a safetensors file alone; a damaged or missing one raises :class:`CheckpointError`."""
     try:
         with safetensors.safe_open(path, "pt") as file:
-            return json.loads((file.metadata() or {}).get("eas", "{}"))
+            return parse_json((file.metadata() or {}).get("eas", "{}"))
     except FileNotFoundError:
         raise CheckpointError(f"weights: {path} does not exist") from None
     except (safetensors.SafetensorError, ValueError, OSError) as error:
@@ -346,12 +347,12 @@ FIELDS = {"kind": str, "settings": dict, "result": dict, "seconds": (int, float)
 
 
 def read_json(path: Path, what: str) -> object:
-    """Read a JSON file; one that is missing or damaged raises :class:`DataError`, which calls it ``what``."""
+    """Read a JSON file; one that is missing or damaged, or has a key twice, raises :class:`DataError`, which calls it ``what``."""
     try:
-        return json.loads(Path(path).read_bytes())
+        return parse_json(Path(path).read_bytes())
     except FileNotFoundError:
         raise DataError(f"{what}: {path} does not exist") from None
     except OSError as error:
         raise DataError(f"{what}: {path} cannot be read ({_reason(error)})") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{what}: {path} is damaged ({_reason(error)})") from None

@@ -37,11 +37,10 @@ def publish(run: pipeline.Run, target: Path) -> list[Path]:
     """
     target = Path(target)
     sources = {f"{stage}.json": run.folder(stage) / "record.json" for stage in STAGES}
-    for stage, source in zip(STAGES, sources.values(), strict=True):
-        records.read_record(source, stage)
+    found = [records.read_record(source, stage) for stage, source in zip(STAGES, sources.values(), strict=True)]
     sources |= {f"{stage}.safetensors": run.folder(stage) / "weights.safetensors" for stage in WEIGHTS}
     content = {target / name: source.read_bytes() for name, source in sources.items()}
-    settings = json.loads(content[target / "results.json"])["settings"]
+    settings = found[-1]["settings"]  # of the results
     profile = {"name": run.profile.name, **{name: value for name, value in settings.items() if name != "seed"}}
     content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
     for path, blob in content.items():

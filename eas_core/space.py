@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from eas_core.errors import SpaceError
+from eas_core.parsing import parse_json
 
 UNITS = 5
 BLOCKS_PER_UNIT = 4
@@ -131,8 +132,8 @@ class Architecture:
     def from_json(text: str) -> Architecture:
         """Read the JSON form from text; what is no architecture raises :class:`SpaceError`."""
         try:
-            return Architecture.from_dict(json.loads(text))
-        except json.JSONDecodeError as error:
+            return Architecture.from_dict(parse_json(text))
+        except ValueError as error:
             raise SpaceError(f"architecture: not JSON ({error})") from None
 
 
