@@ -198,7 +198,7 @@ def normalise(images: Tensor) -> Tensor:
     """uint8 or 0..255 float images (n, 3, r, r) to normalised float32, channels-last."""
     mean = torch.tensor(MEAN, device=images.device)[:, None, None] * 255
     std = torch.tensor(STD, device=images.device)[:, None, None] * 255
-    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+    return images.float().sub(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
 def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator, devices: Devices = ALONE) -> Tensor:
@@ -209,13 +209,12 @@ def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator,
     n, _, size, _ = images.shape
     whole = n * devices.count
     if settings.augment == "shift":
-        pad = settings.shift
-        padded = F.pad(images.float(), [pad] * 4, mode="replicate").permute(0, 2, 3, 1)
-        top, left = devices.share(torch.randint(2 * pad + 1, (2, whole, 1), generator=generator), 1).to(images.device)
-        span = torch.arange(size, device=images.device)
-        index = torch.arange(n, device=images.device)[:, None, None]
-        moved = padded[index, (top + span)[:, :, None], (left + span)[:, None, :]]  # (n, r, r, 3)
-        return normalise(moved.permute(0, 3, 1, 2))
+        most, device = settings.shift, images.device
+        draws = torch.randint(2 * most + 1, (2, whole, 1), generator=generator) - most
+        moves = devices.share(draws, 1).to(device)  # (2, n, 1): down and right
+        rows, columns = (torch.arange(size, device=device) + moves).clamp(0, size - 1)  # the border is repeated
+        index = torch.arange(n, device=device)[:, None, None]
+        return normalise(images.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
     low = settings.min_area
     area, aspect, dx, dy, flip = devices.share(torch.rand(5, whole, generator=generator), 1)
     scale = (low + (1 - low) * area).sqrt()
