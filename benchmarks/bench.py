@@ -28,8 +28,10 @@ from ofa.nas.search_algorithm import EvolutionFinder
 from ofa.utils import profile as ofa_profile
 from torch import Tensor
 
+from benchmarks import proposals
 from benchmarks.ofa_search import OfaAccuracy, OfaCost
-from eas_core import cost, elastic, kernels, pipeline, profiles, records
+from benchmarks.timing import clock, median_ms, ratios, table
+from eas_core import cost, elastic, kernels, profiles, records
 from eas_core.data import rng
 from eas_core.evolution import evolve
 from eas_core.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
@@ -37,36 +39,15 @@ from eas_core.memory import PeakMemory, keep_freed_memory
 from eas_core.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
 from eas_core.predictor import AccuracyPredictor, search_objective
 from eas_core.space import Architecture, SearchSpace, sample
-from eas_core.specialize import propose
 from eas_core.supernet import Supernet, initialise
-from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss
+from eas_core.train_generator import joint_loss
 
 RESULTS = Path(__file__).parent / "results"
-
-
-def clock() -> float:
-    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def plain_depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """What :func:`eas_core.convolution.depthwise_conv` does without its own weight gradient."""
     return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=weight.shape[0])
-
-
-def ratios(slow: list[float], fast: list[float]) -> dict:
-    """Median and 10-90 % spread of slow / fast, paired by position (round and architecture)."""
-    values = sorted(a / b for a, b in zip(slow, fast, strict=True))
-    tenth = len(values) // 10
-    return {"median": statistics.median(values), "low": values[tenth], "high": values[-1 - tenth], "n": len(values)}
-
-
-def median_ms(work, repeats: int) -> float:
-    times = []
-    for _ in range(repeats + 2):  # the first two warm up
-        tick = clock()
-        work()
-        times.append(clock() - tick)
-    return 1e3 * statistics.median(times[2:])
 
 
 # ---------------------------------------------------------------- 1: a training step of random sub-networks
@@ -195,38 +176,7 @@ def exact_cost(count: int, counted: int) -> dict:
     return {"architectures": count, "counted by ofa": counted, **times, "difference": difference}
 
 
-# ---------------------------------------------------------------- 3: the generator
-
-
-def generator_times() -> dict:
-    """Milliseconds for 50 scenarios: one forward pass, and the pass with sampling and enforcing the budgets.
-
-    The generator of the demo profile, trained on the cost alone for a moment, so that samples fit as often as they do
-    after real training (an untrained one has to derive most architectures, which takes longer).
-    """
-    run = pipeline.make_run("demo", device="cpu", progress=False)
-    space, settings, low_high = run.profile.search_space(), run.profile.specialize, run.profile.generator.budget
-    network = pipeline.new_generator(run)
-    optimizer, draw = torch.optim.Adam(network.parameters(), 0.01), rng(0, "bench", "generator")
-    scenarios = [(t, budget) for budget in settings.budgets for t in range(len(run.tasks))]
-    task, budget = torch.tensor([t for t, _ in scenarios]), torch.tensor([b for _, b in scenarios])
-    found = {"scenarios": len(scenarios), "samples": settings.samples}
-    for name, steps in (("untrained", 0), ("trained", 400)):
-        for _ in range(steps):
-            t, b = draw_scenarios(64, len(run.tasks), low_high, draw)
-            optimizer.zero_grad()
-            cost_loss(cost.madds_millions(space, sample_gates(network(t, b), 1.0, draw)), 0.975 * b).backward()
-            optimizer.step()
-        with torch.no_grad():
-            found[name] = {
-                "forward_ms": median_ms(lambda: network(task, budget), 20),
-                "with_sampling_ms": median_ms(lambda: propose(network, space, scenarios, settings, 0), 10),
-                "derived": sum(p.derived for p in propose(network, space, scenarios, settings, 0)),
-            }
-    return found
-
-
-# ---------------------------------------------------------------- 4: the depthwise weight gradient
+# ---------------------------------------------------------------- 3: the depthwise weight gradient
 
 
 # (channels, size, stride)
@@ -250,7 +200,7 @@ def weight_gradients(batch: int, repeats: int) -> list[dict]:
     return rows
 
 
-# ---------------------------------------------------------------- 5: single-path against multi-path
+# ---------------------------------------------------------------- 4: single-path against multi-path
 
 
 def encoding_step(encoding: str, space: SearchSpace, batch: int) -> Callable[[], None]:
@@ -317,7 +267,7 @@ def encodings(space: SearchSpace, batch: int, rounds: int) -> dict:
     }
 
 
-# ---------------------------------------------------------------- 6: evolutionary search
+# ---------------------------------------------------------------- 5: evolutionary search
 
 
 def evolution_times(ofa_scenarios: int) -> dict:
@@ -341,11 +291,6 @@ def evolution_times(ofa_scenarios: int) -> dict:
 
 
 # ---------------------------------------------------------------- report
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def markdown(result: dict) -> str:
@@ -380,13 +325,9 @@ def markdown(result: dict) -> str:
               f"**{exact['ofa_ms'] / exact['ours_ms']:,.0f}**"]],
         ),
         f"\n## Generator, {gen['scenarios']} scenarios\n",
-        table(
-            ["generator", "forward pass", f"with {gen['samples']} samples each and budgets enforced", "derived"],
-            [
-                [n, f"{gen[n]['forward_ms']:.2f} ms", f"{gen[n]['with_sampling_ms']:.1f} ms", str(gen[n]["derived"])]
-                for n in ("untrained", "trained")
-            ],
-        ),
+        f"Up to {gen['samples']} samples a scenario until enough fit, budgets kept; *derived*: scenarios in which no "
+        "sample fitted.\n",
+        proposals.markdown(gen),
         f"\n## Evolutionary search, {result['evolution']['scenarios']} scenarios\n",
         "Population 100, 500 generations, the same predictor (three hidden layers of 400) and the same cost; wall time, "
         f"`ofa`'s search timed on single scenarios and multiplied by {result['evolution']['scenarios']}.\n",
@@ -435,7 +376,7 @@ def main() -> None:
     result = {
         "training step": training_step(space, options.batch, options.rounds, options.architectures),
         "exact cost": exact_cost(1000, 5),
-        "generator": generator_times(),
+        "generator": proposals.measure(),
         "evolution": evolution_times(3),
         "encodings": encodings(space, options.batch, options.rounds),
         "depthwise": weight_gradients(options.batch, 10),

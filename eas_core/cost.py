@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -20,15 +20,16 @@ from eas_core.space import (
     BLOCKS,
     BLOCKS_PER_UNIT,
     DEPTH_PAIRS,
+    DEPTHS,
     EXPANSIONS,
     KERNEL_PAIRS,
     KERNELS,
     LARGEST,
     SMALLEST,
+    UNITS,
     WIDTH_PAIRS,
     Architecture,
     SearchSpace,
-    active_blocks,
     from_index,
     make_divisible,
     nest,
@@ -36,6 +37,14 @@ from eas_core.space import (
 )
 
 MILLION = 1e6
+# The 9 choices of a unit are the digits of a number to base 3, its code: 4 kernels, 4 expansion ratios, the depth.
+UNIT_CHOICES = 2 * BLOCKS_PER_UNIT + 1
+_UNIT, _PLACE = torch.arange(BLOCKS) // BLOCKS_PER_UNIT, torch.arange(BLOCKS) % BLOCKS_PER_UNIT
+UNIT_OF = torch.cat([_UNIT, _UNIT, torch.arange(UNITS)])  # the unit of each of the 45 pairs
+DIGIT = 3 ** torch.cat(
+    [_PLACE, BLOCKS_PER_UNIT + _PLACE, torch.full((UNITS,), UNIT_CHOICES - 1)]
+)  # its worth in the code
+_CODES = torch.nn.functional.one_hot(UNIT_OF) * DIGIT[:, None].double()  # (45, 5)
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,15 @@ class CostTable:
 
     fixed: float
     blocks: Tensor
+
+    @cached_property
+    def units(self) -> Tensor:
+        """Cost of every unit for every code (:func:`unit_codes`), shape (5, 3^9), float64."""
+        digits = torch.arange(3**UNIT_CHOICES)[:, None] // 3 ** torch.arange(UNIT_CHOICES) % 3
+        kernel, ratio, depth = digits.split([BLOCKS_PER_UNIT, BLOCKS_PER_UNIT, 1], dim=1)
+        place = torch.arange(BLOCKS_PER_UNIT)
+        blocks = self.blocks.unflatten(0, (UNITS, BLOCKS_PER_UNIT))[:, place, kernel, ratio]  # (5, 3^9, 4)
+        return (blocks * (place < DEPTHS[0] + depth)).sum(-1)
 
 
 def _downsample(size: int, stride: int) -> int:
@@ -108,12 +126,14 @@ def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
 
 
 def cost_of_index(table: CostTable, index: Tensor) -> Tensor:
-    """Exact cost of architectures as index (..., 45), float64 (...): each block's entry of the table, summed."""
-    choices = table.blocks[0].numel()
-    first = choices * torch.arange(BLOCKS, device=index.device)
-    place = first + len(EXPANSIONS) * index[..., KERNEL_PAIRS] + index[..., WIDTH_PAIRS]
-    per_block = table.blocks.to(index.device).take(place)  # (..., 20)
-    return table.fixed + (per_block * active_blocks(index)).sum(-1)
+    """Exact cost of architectures as index (..., 45), float64 (...): each unit's entry of the table, summed."""
+    units = table.units.to(index.device)
+    return table.fixed + units[torch.arange(UNITS, device=index.device), unit_codes(index)].sum(-1)
+
+
+def unit_codes(index: Tensor) -> Tensor:
+    """The choices of each unit as one number below 3^9: index (..., 45) to int64 (..., 5)."""
+    return (index.double() @ _CODES.to(index.device)).long()  # float64 for speed; whole numbers stay exact
 
 
 def depth_gates(pairs: Tensor) -> Tensor:

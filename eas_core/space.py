@@ -108,6 +108,14 @@ class Architecture:
             value = getattr(self, field)
             object.__setattr__(self, field, tuple(v if self.active(b) else smallest for b, v in enumerate(value)))
 
+    @classmethod
+    def _known_valid(cls, depth: tuple, expand: tuple, kernel: tuple) -> Architecture:
+        """From entries that were checked and are smallest where there is no block: nothing is looked at again."""
+        architecture = object.__new__(cls)
+        for field, value in (("depth", depth), ("expand", expand), ("kernel", kernel)):
+            object.__setattr__(architecture, field, value)
+        return architecture
+
     def active(self, block: int) -> bool:
         """Whether block 0..19 is part of the network, given the depth of its unit."""
         return block % BLOCKS_PER_UNIT < self.depth[block // BLOCKS_PER_UNIT]
@@ -209,14 +217,23 @@ def from_index(index: Tensor) -> list[Architecture]:
     outside = (index < 0) | (index > 2)
     if outside.any():
         raise SpaceError(f"index: {index[outside][0].item()} is not one of 0, 1, 2")
+    kernel, expand, depth = canonical(index).long().cpu().split([BLOCKS, BLOCKS, UNITS], dim=1)
+    values = [torch.tensor(c)[part] for c, part in ((KERNELS, kernel), (EXPANSIONS, expand), (DEPTHS, depth))]
     return [
-        Architecture(
-            [DEPTHS[i] for i in row[DEPTH_PAIRS]],
-            [EXPANSIONS[i] for i in row[WIDTH_PAIRS]],
-            [KERNELS[i] for i in row[KERNEL_PAIRS]],
-        )
-        for row in index.tolist()
+        Architecture._known_valid(tuple(row[DEPTH_PAIRS]), tuple(row[WIDTH_PAIRS]), tuple(row[KERNEL_PAIRS]))
+        for row in byte_rows(torch.cat(values, dim=1))  # the fast way to many tuples of small numbers
     ]
+
+
+def canonical(index: Tensor) -> Tensor:
+    """An index (..., 45) with 0 for blocks that do not exist: equal networks are equal rows."""
+    return index * _counting(index)
+
+
+def byte_rows(numbers: Tensor) -> list[bytes]:
+    """The rows of whole numbers 0 to 255, (n, 45), as bytes."""
+    data = numbers.to(torch.uint8).numpy().tobytes()
+    return [data[i : i + PAIRS] for i in range(0, len(data), PAIRS)]
 
 
 def active_blocks(index: Tensor) -> Tensor:
@@ -225,10 +242,15 @@ def active_blocks(index: Tensor) -> Tensor:
     return (place < DEPTHS[0] + index[..., DEPTH_PAIRS, None]).flatten(-2)  # (..., 5, 4) -> (..., 20)
 
 
+def _counting(index: Tensor) -> Tensor:
+    """Which entries of an index (..., 45) count, bool (..., 45): those of existing blocks, and the depths."""
+    active = active_blocks(index)
+    return torch.cat([active, active, torch.ones_like(active[..., :UNITS])], dim=-1)
+
+
 def one_hot_of_index(index: Tensor) -> Tensor:
     """:func:`one_hot` of an index: (..., 45) -> (..., 135), float32."""
-    active = active_blocks(index)
-    ones = torch.cat([active, active, torch.ones_like(active[..., :UNITS])], dim=-1).float()  # (..., 45)
+    ones = _counting(index).float()
     position = index + 3 * torch.arange(PAIRS, device=index.device)
     return ones.new_zeros(*index.shape[:-1], 3 * PAIRS).scatter_(-1, position, ones)
 
