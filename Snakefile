@@ -103,7 +103,7 @@ for kind in KINDS:
             seed=lambda wildcards: wildcards.seed,
             job=lambda wildcards: JOBS[wildcards.job].name,
             stage_keys=lambda wildcards: evidence.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
-        threads: 2 * THREADS if kind == "teacher" else THREADS # nothing else can run before there is a teacher
+        threads: THREADS
         resources: gpu=GPU
         priority: 1000 - 10 * KINDS.index(kind)
         shell: EXECUTE + "-p job {params.job:q}"
