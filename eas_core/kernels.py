@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+try:
+    from numba import njit
+except ImportError:  # as on a machine whose work is done by a GPU
+    njit = None
+
+_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}) if njit else lambda loop: loop
 RELU, HARDSWISH = 1, 2
 CODES = {None: 0, "relu": RELU, "hardswish": HARDSWISH}
 LONG = 32  # pixels that one inner loop takes at most
@@ -21,12 +25,12 @@ WIDE = 128  # channels from which on one pixel is enough for it
 
 
 def can_take(x: Tensor, weight: Tensor) -> bool:
-    """Whether the kernels work on images x (n, c, h, w) with these weights: float32 on a CPU, channels last.
+    """Whether the kernels work on images x (n, c, h, w) with these weights: float32 on a CPU, channels last, with Numba.
 
     Not while a network is exported or compiled: what others get holds PyTorch's operators only. Nor on a single pixel,
     which has no variance: PyTorch says so.
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if njit is None or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return False
     plain = x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32
     return plain and x.is_contiguous(memory_format=torch.channels_last) and x.numel() > x.shape[1]

@@ -1,5 +1,8 @@
 """The compiled loops give what PyTorch's operators give, and step aside where they cannot work."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -91,6 +94,20 @@ def test_the_kernels_take_float32_on_a_cpu_channels_last_and_nothing_else():
     seen = []
     torch.jit.trace(lambda x: (seen.append(kernels.can_take(x, weight)), x + 1)[1], x, check_trace=False)
     assert seen and not any(seen)
+
+
+def test_without_numba_pytorchs_operators_are_used():
+    code = """
+import sys
+sys.modules["numba"] = None  # importing it fails
+import torch
+from eas_core import kernels
+from eas_core.norm import BatchNorm2d
+x = torch.randn(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
+assert not kernels.can_take(x, torch.ones(4))
+torch.testing.assert_close(BatchNorm2d(4)(x, "relu"), torch.nn.BatchNorm2d(4)(x).relu())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
