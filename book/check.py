@@ -52,8 +52,8 @@ STATE = "application/vnd.jupyter.widget-state+json"
 def promised(source: str) -> list[str]:
     """What the code of a cell shows: "figure", "table" or "output", for each ``display(...)`` and its last expression.
 
-    A figure or table is what a function of eas_core annotated so, or pandas, returns. One that may return None promises
-    nothing, nor does ``x if c else None``.
+    A figure or table is what a function of eas_core annotated so, or pandas, returns. What may return None, such as a
+    call of something else or ``x if c else None``, promises nothing.
     """
     body, kinds, found = ast.parse(source).body, {}, []
     for statement in body:
@@ -63,7 +63,7 @@ def promised(source: str) -> list[str]:
             value = statement.value
             shown = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "display"
             if shown:
-                found += [_kind(argument, kinds) for argument in value.args]
+                found += [_kind(argument, kinds) or "output" for argument in value.args]
             elif statement is body[-1] and not source.rstrip().endswith(";"):
                 found.append(_kind(value, kinds))
     return [kind for kind in found if kind]
@@ -72,16 +72,17 @@ def promised(source: str) -> list[str]:
 def _kind(value: ast.expr, kinds: dict[str, str]) -> str:
     if isinstance(value, ast.IfExp):
         return ""
+    unknown = "" if isinstance(value, ast.Call) else "output"  # a call that is not known may return None
     while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):  # tables.x(...).round(2): what starts the chain
         if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
             module, name = value.value.id, value.attr
             function = getattr(importlib.import_module(f"eas_core.{module}"), name, None) if module in MODULES else None
             if function is not None:
-                return KINDS.get(getattr(function, "__annotations__", {}).get("return"), "output")
+                return KINDS.get(getattr(function, "__annotations__", {}).get("return"), unknown)
             if module == "pd":
                 return "table"
         value = value.func if isinstance(value, ast.Call) else value.value
-    return kinds.get(value.id, "output") if isinstance(value, ast.Name) else "output"
+    return kinds.get(value.id, unknown) if isinstance(value, ast.Name) else unknown
 
 
 def shown(cell: nbformat.NotebookNode) -> list[str]:

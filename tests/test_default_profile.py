@@ -15,7 +15,7 @@ SHORTER = [
     "generator.steps=3",
     "multi_path.steps=2",
     "specialize.budgets=[3.0]",
-    "specialize.candidates=2",
+    "specialize.candidates=1",
     "pairs.count=12",
     "predictor.epochs=5",
     "evolution={generations: 5}",
@@ -26,6 +26,7 @@ SHORTER = [
 
 
 @pytest.mark.early
+@pytest.mark.timeout(900)  # a minute and a half of one free core
 def test_every_job_of_the_default_profile_runs(tmp_path):
     """Training, both searches and the final evaluation, on more than 2,000 test images."""
     run = pipeline.make_run("demo", root=tmp_path, overrides=SHORTER, device="cpu", progress=False)
