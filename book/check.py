@@ -222,7 +222,7 @@ def shown_faults(soup: bs4.BeautifulSoup, executed: nbformat.NotebookNode) -> It
     cells = [cell for cell in executed.cells if cell.cell_type == "code"]
     seen = [cell for cell in cells if not {"remove-output", "remove-cell"} & set(cell.metadata.get("tags", []))]
     kinds = [kind for cell in seen for kind in shown(cell)]
-    for kind, selector in (("figure", "img"), ("table", "table")):
+    for kind, selector in (("figure", "img:not(.eas-fallback img)"), ("table", "table")):
         there = len(soup.select(f"article .cell_output {selector}"))
         if there < kinds.count(kind):
             yield f"{there} of {kinds.count(kind)} {kind}s of its notebook"
@@ -316,7 +316,7 @@ def main() -> int:
         found = [str(error)]
     print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
     if found:
-        print(f"the book has {len(found)} faults; its pages are in {options.html}", file=sys.stderr)
+        print(f"faults of the book: {len(found)}; its pages are in {options.html}", file=sys.stderr)
     return bool(found)
 
 
