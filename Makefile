@@ -1,4 +1,4 @@
-# make book | claims | test | bench | clean | distclean | help
+# make book | claims | test | lint | bench | clean | distclean | help
 
 PROFILE ?= demo
 SEED ?= 0
@@ -18,12 +18,13 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book claims test browser bench clean distclean
+.PHONY: help book claims test lint browser bench clean distclean
 
 help:
 	@echo "make book   train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
 	@echo "make claims the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
 	@echo "make test   the test suite"
+	@echo "make lint   ruff: rules and format"
 	@echo "make bench  speed against once-for-all's own code"
 	@echo "make clean  remove the built book and executed notebooks; make distclean also runs/ and .venv/"
 
@@ -59,6 +60,9 @@ claims: .venv/book.stamp
 
 test: .venv/test.stamp browser
 	@$(BIN)/python -m pytest
+
+lint: .venv/test.stamp
+	@$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --no-cache --check .
 
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \

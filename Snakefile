@@ -154,4 +154,8 @@ rule html:
     input: EXECUTED.values(), PAGES, LIBRARY, "_config.yml", "book/executed/run_times.md", "book/executed/gallery.md", "book/executed/cost.md"
     output: touch("_build/html.done")
     threads: workflow.cores
-    shell: "python book/build.py"
+    shell: # what was not checked does not become the book
+        "python book/build.py _build/unfinished && "
+        "python book/check.py _build/unfinished/_build/html "
+        "--profile {PROFILE:q} --seed {SEED} --seeds {LISTED} --runs {RUNS:q} --set={SET:q} && "
+        "rm -rf _build/html && mv _build/unfinished/_build/html _build/html && rm -r _build/unfinished"

@@ -1,8 +1,12 @@
-"""Build the book from the executed notebooks, warnings as errors: ``python book/build.py``."""
+"""Build the book from the executed notebooks into an empty folder, warnings as errors: ``python book/build.py FOLDER``.
+
+The pages are in ``FOLDER/_build/html``; they become the book when they have been checked (``book/check.py``).
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +14,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main() -> int:
+def main(folder: str) -> int:
     log = ROOT / "_build" / "build.log"
     log.parent.mkdir(exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
     command = [
         str(Path(sys.executable).with_name("jupyter-book")),
         "build",
         "book/",
+        "--path-output",
+        folder,
         "--all",
         "-W",
         "-n",
@@ -34,4 +41,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))
