@@ -7,7 +7,9 @@ Besides the profile's own supernet there is one for each other drop rate and eac
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 from eas_core import profiles
 from eas_core.errors import DataError
@@ -94,9 +96,10 @@ def require(run: Run) -> None:
         for stage in planned.stages:
             if not (folder(variant, stage, run) / "record.json").exists():
                 name = variant_name(planned.q, planned.reading, own.reading)
+                root = "" if Path(run.root) == Path("runs") else f" runs={shlex.quote(str(run.root))}"
                 raise DataError(
                     f"seed {run.seed}: {stage} of {name} is not there for profile {run.profile.name} under {run.root}; "
-                    f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}"
+                    f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}{root}"
                 )
 
 

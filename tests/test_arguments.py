@@ -17,7 +17,7 @@ from eas_core.space import SMALLEST
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "accelerate")
-SCENARIO = "--task polygons --budget 3"
+SCENARIO = "--task 0 --budget 3"
 NEEDED = {  # what each command cannot do without; FILE is a file, NEW a folder that could be made, PHOTOS is empty
     "run": "",
     "tasks": "",
@@ -37,19 +37,20 @@ COMMON = [
     "--set supernet.speed=3",
     "--set teacher.epochs=-1",
     "--set generator.budget=[1,1000]",
-    "--set data.test_per_class=null",
+    "--set specialize.budgets=[0.1]",
     "--seed x",
     "--nonsense",
 ]
 A_RUN = ["--seed -1", "--seed 9223372036854775808", "--runs FILE", "--runs FILE/in", "--device gpu", "--device cpu:x"]
 DATA = [
     "--set space.num_classes=59",
-    "--profile imagenet-10",
-    "--profile imagenet-10 --set data.path=PHOTOS",
+    "{BUDGET} --profile imagenet-10",
+    "{BUDGET} --profile imagenet-10 --set data.path=PHOTOS",
     "--set data.source=tiny-imagenet --set data.path=nowhere.zip",
     "--set data.source=tiny-imagenet --set data.path=FILE",
     "--set data.source=tiny-imagenet --set data.path=PHOTOS",
 ]
+DATA, SCENARIO_DATA = ([words.format(BUDGET=b).strip() for words in DATA] for b in ("", "--budget 300"))
 A_SCENARIO = ["--task dogs", "--task 10", "--budget 0", "--budget 1e9", "--budget nan", "--budget much"]
 LAUNCH = ["--mixed-precision fp8", "--micro-batches 0", "--micro-batches x", "--micro-batches 7"]
 WRONG = {
@@ -65,9 +66,9 @@ WRONG = {
         "--workers x",
     ],
     "cost": ["--archs nowhere", "--archs FILE", "--resolution 0", "--resolution x", "--num-classes 0"],
-    "specialize": [*A_RUN, *DATA, *A_SCENARIO],
-    "evaluate": [*A_RUN, *DATA, *A_SCENARIO],
-    "export": [*A_RUN, *DATA, *A_SCENARIO, "--out FILE"],
+    "specialize": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO],
+    "evaluate": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO],
+    "export": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO, "--out FILE"],
     "report": [*A_RUN, ""],  # nothing has been trained
     "claims": [*A_RUN, "", "--seeds one", "--seeds 0,0", "--seeds 0,-1", "--out FILE/in"],
     "release": [*A_RUN, "", "--out FILE"],
@@ -133,6 +134,8 @@ def test_a_wrong_argument_is_one_line_before_pytorch_is_loaded(outcomes, case):
     status, out, err, loaded = outcomes[case]
     assert (status, out) == (2, "") and err.startswith("eas") and err.count("\n") == 1, err
     assert loaded == []
+    *_, option, value = ("", "", *case.replace("=", " ").split())
+    assert option.strip("-").replace("-", "_") in err.replace("-", "_") or value in err, f"it does not name {option}"
 
 
 def test_the_list_has_every_command_and_every_option_that_takes_a_value():
