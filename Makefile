@@ -21,12 +21,13 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c const
 .PHONY: help book claims test lint browser bench clean distclean
 
 help:
-	@echo "make book   train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
-	@echo "make claims the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
-	@echo "make test   the test suite"
-	@echo "make lint   ruff: rules and format"
-	@echo "make bench  speed against once-for-all's own code"
-	@echo "make clean  remove the built book and executed notebooks; make distclean also runs/ and .venv/"
+	@echo "make book       train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
+	@echo "make claims     the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
+	@echo "make test       the test suite"
+	@echo "make lint       ruff: rules and format"
+	@echo "make bench      speed against once-for-all's own code"
+	@echo "make clean      remove the built book and executed notebooks"
+	@echo "make distclean  the same, and runs/ and .venv/"
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=...")'

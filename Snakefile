@@ -8,6 +8,7 @@
 # one job) and gpu (how many a training job takes). A job is made again when a setting that it depends on changes, a
 # notebook of the book also when its file or the library changes.
 
+import re
 from pathlib import Path
 
 from eas_core import evidence, profiles
@@ -31,7 +32,7 @@ try:
 except EASError as error:
     sys.exit(str(error))
 JOBS = {job.name.replace(" ", "_"): job for job in evidence.jobs(profile)}
-KINDS = list(dict.fromkeys(name.split("_")[0] for name in JOBS))
+KINDS = list(dict.fromkeys(job.kind for job in JOBS.values()))
 FOLDER = f"{RUNS}/{profile.name}/jobs"
 
 # Each notebook of the book in the order of execution, and the kinds of jobs whose results it uses.
@@ -77,7 +78,7 @@ def needed(name: str) -> list[str]:
     own = profile.supernet.task_dropout
     main = {job: entry for job, entry in JOBS.items() if (entry.q, entry.reading) == (own.q, own.reading)}
     jobs = JOBS if name in ALL_SEEDS else main
-    return [made(job, seed) for seed in seeds for job in jobs if job.split("_")[0] in NOTEBOOKS[name]]
+    return [made(job, seed) for seed in seeds for job, entry in jobs.items() if entry.kind in NOTEBOOKS[name]]
 
 
 rule book:
@@ -98,7 +99,7 @@ for kind in KINDS:
             lambda wildcards: [made(name, wildcards.seed) for name in JOBS[wildcards.job].after],
             notebook="notebooks/jobs/job.ipynb",
             script="book/execute.py",
-        output: FOLDER + "/{seed,[0-9]+}/{job,%s(_.*)?}.ipynb" % kind
+        output: FOLDER + "/{seed,[0-9]+}/{job,%s}.ipynb" % "|".join(re.escape(name) for name, job in JOBS.items() if job.kind == kind)
         params:
             seed=lambda wildcards: wildcards.seed,
             job=lambda wildcards: JOBS[wildcards.job].name,

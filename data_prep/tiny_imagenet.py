@@ -175,6 +175,12 @@ def load(path: str | os.PathLike, resolution: int, *, progress: bool = True) -> 
     return Photographs(images[0], labels[0], images[1], labels[1], names[0], names[1])
 
 
+def check(path: str | os.PathLike) -> None:
+    """Raise DataError if `path` is not Tiny-ImageNet, as its files are named; no photograph is read."""
+    with _open(path) as (members, read):
+        _index(path, members, read)
+
+
 def download(folder: str | os.PathLike, url: str = URL, sha256: str | None = SHA256, *, progress: bool = True) -> Path:
     """Fetch the official zip into `folder` and return its path; a verified copy already there is not fetched again.
 
@@ -256,7 +262,11 @@ def _index(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Find the photographs of the 60 classes: name -> label of the training and of the test set, in order."""
     needed = ("wnids.txt", "val/val_annotations.txt", "train/", "val/images/")
-    absent = [need for need in needed if not any(name == need or name.startswith(need) for name in members)]
+    absent = [
+        need
+        for need in needed
+        if not any(name == need or need[-1] == "/" and name.startswith(need) for name in members)
+    ]
     if absent:
         raise DataError(f"{path}: not Tiny-ImageNet, there is no {', no '.join(f'{ROOT}/{name}' for name in absent)}")
 

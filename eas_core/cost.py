@@ -1,9 +1,7 @@
 """Multiply-adds and parameters of architectures: exact, vectorised over a batch, differentiable in the gates.
 
-The cost of a network is the cost of its fixed parts plus that of its blocks, and the cost of a block depends only on
-its own kernel size and expansion ratio. So one table of 20 x 3 x 3 numbers holds the whole space, and Eq. (F) is a sum
-over that table. Counted are convolutions (those of squeeze-excite too) and linear layers, as once-for-all counts them:
-no normalisation, activation or pooling.
+The costs of the parts of a network, from :mod:`eas_core.count`, make one table of 20 x 3 x 3 numbers, and Eq. (F) is a
+sum over that table.
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from functools import cache, cached_property, lru_cache
 import torch
 from torch import Tensor
 
+from eas_core.count import MILLION, budget_range, counts, madds, params  # noqa: F401 - names of this module too
 from eas_core.errors import SpaceError
 from eas_core.space import (
     BLOCKS,
@@ -24,19 +23,14 @@ from eas_core.space import (
     EXPANSIONS,
     KERNEL_PAIRS,
     KERNELS,
-    LARGEST,
-    SMALLEST,
     UNITS,
     WIDTH_PAIRS,
     Architecture,
     SearchSpace,
     from_index,
-    make_divisible,
     nest,
-    to_gates,
 )
 
-MILLION = 1e6
 # The 9 choices of a unit are the digits of a number to base 3, its code: 4 kernels, 4 expansion ratios, the depth.
 UNIT_CHOICES = 2 * BLOCKS_PER_UNIT + 1
 _UNIT, _PLACE = torch.arange(BLOCKS) // BLOCKS_PER_UNIT, torch.arange(BLOCKS) % BLOCKS_PER_UNIT
@@ -64,49 +58,18 @@ class CostTable:
         return (blocks * (place < DEPTHS[0] + depth)).sum(-1)
 
 
-def _downsample(size: int, stride: int) -> int:
-    return (size + stride - 1) // stride  # "same" padding with odd kernels
-
-
-def _block(in_width: int, out_width: int, size: int, stride: int, kernel: int, mid: int, se: bool) -> tuple[int, int]:
-    """(multiply-adds, parameters) of one inverted residual block with ``mid`` channels on a ``size`` x ``size`` input."""
-    out_area = _downsample(size, stride) ** 2
-    madds = in_width * mid * size**2 + mid * kernel**2 * out_area + mid * out_width * out_area
-    params = in_width * mid + mid * kernel**2 + mid * out_width + 2 * (mid + mid + out_width)
-    if se:
-        hidden = make_divisible(mid // 4)
-        madds += 2 * mid * hidden
-        params += 2 * mid * hidden + mid + hidden
-    return madds, params
-
-
 @cache
 def cost_tables(space: SearchSpace) -> tuple[CostTable, CostTable]:
     """The tables of multiply-adds and of parameters of a space."""
-    size = _downsample(space.resolution, space.stem_stride)
-    stem, first = space.stem_width, space.first_width
-    madds = 27 * stem * size**2 + (9 * stem + stem * first) * size**2
-    params = 27 * stem + 2 * stem + 9 * stem + 2 * stem + stem * first + 2 * first
-
-    block_madds = torch.zeros(BLOCKS, len(KERNELS), len(EXPANSIONS), dtype=torch.float64)
-    block_params = torch.zeros_like(block_madds)
-    in_width = first
-    for block in range(BLOCKS):
-        unit = block // BLOCKS_PER_UNIT
-        stride = space.strides[unit] if block % BLOCKS_PER_UNIT == 0 else 1
-        for k, kernel in enumerate(KERNELS):
-            for e, ratio in enumerate(EXPANSIONS):
-                mid = make_divisible(in_width * ratio)
-                cost = _block(in_width, space.widths[unit], size, stride, kernel, mid, space.squeeze_excite[unit])
-                block_madds[block, k, e], block_params[block, k, e] = cost
-        size = _downsample(size, stride)
-        in_width = space.widths[unit]
-
-    madds += in_width * space.final_width * size**2 + space.final_width * space.head_width
-    madds += space.head_width * space.num_classes
-    params += in_width * space.final_width + 2 * space.final_width + space.final_width * space.head_width
-    params += space.head_width * space.num_classes + space.num_classes
-    return CostTable(float(madds), block_madds), CostTable(float(params), block_params)
+    return tuple(
+        CostTable(
+            float(fixed),
+            torch.tensor(
+                [[[block[k, e] for e in EXPANSIONS] for k in KERNELS] for block in blocks], dtype=torch.float64
+            ),
+        )
+        for fixed, blocks in counts(space)
+    )
 
 
 def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
@@ -142,25 +105,9 @@ def depth_gates(pairs: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(depth), depth], dim=-1).flatten(-2)
 
 
-def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
-    """Exact multiply-adds of each architecture for one image, as whole numbers (not in millions)."""
-    return [round(value) for value in cost_of_gates(cost_tables(space)[0], to_gates(architectures)).tolist()]
-
-
-def params(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
-    """Exact number of parameters of each extracted network, BatchNorm's scale and bias included."""
-    return [round(value) for value in cost_of_gates(cost_tables(space)[1], to_gates(architectures)).tolist()]
-
-
 def madds_millions(space: SearchSpace, gates: Tensor) -> Tensor:
     """Multiply-adds in millions of gates (..., 90), differentiable; R(alpha) of Eq. (C)."""
     return cost_of_gates(cost_tables(space)[0], gates) / MILLION
-
-
-def budget_range(space: SearchSpace) -> tuple[float, float]:
-    """Multiply-adds in millions of the smallest and the largest architecture of a space."""
-    low, high = madds(space, [SMALLEST, LARGEST])
-    return low / MILLION, high / MILLION
 
 
 @lru_cache(maxsize=128)

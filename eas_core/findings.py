@@ -286,13 +286,10 @@ def predictor(record: dict, tasks: TaskSet) -> str:
 
 
 def verdicts(judged: list, *keys: str) -> str:
-    """The claims whose key starts with one of ``keys``, as a Markdown list."""
-    lines = [
-        f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}"
-        for claim in judged
-        if claim.key.startswith(keys)
-    ]
-    return "\n".join(lines) or "Nothing of this was measured with this profile."
+    """The claims named by ``keys`` as a Markdown list, in their order; a name that no claim has raises ``KeyError``."""
+    claims = {claim.key: claim for claim in judged}
+    chosen = (claims[key] for key in keys)
+    return "\n".join(f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}" for claim in chosen)
 
 
 def readings(evidence: list[dict]) -> str:

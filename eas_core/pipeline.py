@@ -28,7 +28,7 @@ from eas_core.multi_path import PATH_HEADS
 from eas_core.network import Network
 from eas_core.predictor import AccuracyPredictor, fit, rank_correlation, search_objective
 from eas_core.progress import track
-from eas_core.run import Run, make_run
+from eas_core.run import Run, folder, make_run, same_settings
 from eas_core.space import LARGEST, SMALLEST, Architecture, from_gates, one_hot, sample, to_gates
 from eas_core.specialize import propose, specialize
 from eas_core.stages import METHODS
@@ -231,13 +231,9 @@ def specialize_one(run: Run, task: str | int, budget: float):
     ``task`` is a name or a number, ``budget`` in millions of multiply-adds. An unknown task, or a budget outside the
     generator's range, raises :class:`EASError`.
     """
-    settings = run.profile.specialize
-    index = run.tasks.index(task)
-    low, high = run.profile.generator.budget
-    if not low <= budget <= high:
-        raise EASError(f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range")
+    scenario = run.scenario(task, budget)
     network, _ = generator(run)
-    (proposal,) = propose(network, run.profile.search_space(), [(index, float(budget))], settings, run.seed)
+    (proposal,) = propose(network, run.profile.search_space(), [scenario], run.profile.specialize, run.seed)
     weights, _ = supernet(run)
     train, valid = run.splits("train", "valid")
     return specialize(proposal, weights, train, valid, run.tasks, run.profile.calibration, run.seed)
@@ -418,11 +414,6 @@ def make(run: Run, stage: str, base: Run | None = None) -> dict:
     return made[1] if isinstance(made, tuple) else made
 
 
-def folder(run: Run, stage: str, base: Run | None = None) -> Path:
-    """Where a stage's artefacts lie, ``tested-same`` included."""
-    return _same_folder(run, base) if stage == "tested-same" else run.folder(stage)
-
-
 def searched(run: Run, method: str) -> list[dict]:
     """The rows (task, budget, multiply-adds, architecture) that a method's search chose: EAS, multi-path, OFA-V, OFA-T."""
     if method == "EAS":
@@ -448,16 +439,8 @@ def tested(run: Run, method: str) -> dict:
 
 def tested_as(run: Run, other: Run) -> dict:
     """EAS's architectures of the run ``other``, tested with this run's supernet: what the supernet alone changes."""
-    folder, settings = _same_folder(run, other), _same_settings(run, other)
-    return _once(folder, "tested-same", lambda: _test(run, searched(other, "EAS"), folder, "tested-same", settings))
-
-
-def _same_settings(run: Run, other: Run) -> dict:
-    return {**run.settings("supernet"), "architectures": other.settings("tested-EAS")}
-
-
-def _same_folder(run: Run, other: Run) -> Path:
-    return run.folder("supernet").with_name(f"tested-same-{records.key(_same_settings(run, other))}")
+    path, settings = folder(run, "tested-same", other), same_settings(run, other)
+    return _once(path, "tested-same", lambda: _test(run, searched(other, "EAS"), path, "tested-same", settings))
 
 
 def _test(run: Run, rows: list[dict], folder: Path, kind: str, settings: dict) -> dict:

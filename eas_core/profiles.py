@@ -12,9 +12,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eas_core.architecture import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
+from eas_core.count import budget_range
 from eas_core.errors import ProfileError
 from eas_core.parsing import parse_yaml
-from eas_core.space import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -60,7 +61,7 @@ class Data(Settings):
 
 
 class Space(Settings):
-    """What is not searched: :class:`eas_core.space.SearchSpace`. Defaults are once-for-all's MobileNetV3."""
+    """What is not searched: :class:`eas_core.architecture.SearchSpace`. Defaults are once-for-all's MobileNetV3."""
 
     #: Classes of all tasks together.
     num_classes: Count
@@ -430,8 +431,6 @@ def _allowed(location: tuple) -> list[str]:
 
 def _check(profile: Profile, name: str) -> None:
     """What one field cannot know about another."""
-    from eas_core.cost import budget_range
-
     if wrong := wrong_data(profile.data):
         raise ProfileError(f"profile {name}: {wrong}")
     low, high = budget_range(profile.search_space())

@@ -23,15 +23,17 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import safetensors
-import safetensors.torch
-import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
 
 from eas_core.errors import CheckpointError, DataError, EASError
 from eas_core.parsing import parse_json
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def key(settings: dict) -> str:
@@ -79,6 +81,19 @@ def write_lines(path: Path, lines: list[dict]) -> None:
 def _json_line(line: dict) -> bytes:
     plain = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in line.items()}
     return (json.dumps(plain) + "\n").encode()
+
+
+def check_folder(path: str | Path, name: str) -> None:
+    """Refuse a path that cannot be a folder; whether it can be written to shows when something is."""
+    try:
+        str(path).encode()  # fails for bytes that are no UTF-8
+        if "\0" in str(path):
+            raise ValueError("null character in it")
+        there = next(place for place in (Path(path), *Path(path).absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise ValueError(f"{there} is a file")
+    except (OSError, ValueError) as error:
+        raise EASError(f"{name}: {str(path)!r:.120} cannot be a folder ({str(error):.80})") from None
 
 
 def _reason(error: Exception) -> str:
@@ -146,6 +161,8 @@ def _holder(path: Path) -> str:
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict | None = None) -> None:
     """Write tensors as safetensors, atomically; ``metadata`` is any JSON-able dict."""
+    import safetensors.torch
+
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = {"eas": json.dumps(metadata or {})}
     write_atomic(path, safetensors.torch.save(contiguous, metadata=text))
@@ -175,7 +192,7 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
 def load_metadata(path: Path) -> dict:
     """Read the metadata of a safetensors file alone; a damaged or missing one raises :class:`CheckpointError`."""
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with safetensors.safe_open(path, "np") as file:
             return parse_json((file.metadata() or {}).get("eas", "{}"))
     except FileNotFoundError:
         raise CheckpointError(f"weights: {path} does not exist") from None
@@ -213,6 +230,8 @@ def previous_checkpoint(path: Path) -> Path:
 
 def save_checkpoint(path: Path, state: dict) -> None:
     """Write a resumable training state (tensors, numbers, strings, lists, dicts), atomically, and keep the one before."""
+    import torch
+
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
@@ -224,6 +243,8 @@ def load_checkpoint(path: Path) -> dict:
 
     Loads no pickled code.
     """
+    import torch
+
     try:
         content = memoryview(Path(path).read_bytes())
     except OSError as error:
@@ -298,6 +319,8 @@ def code_hash() -> str:
 
 def provenance(device: torch.device | str = "cpu") -> dict:
     """Where and with what a result was made."""
+    import torch
+
     device = torch.device(device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
     return {

@@ -1,5 +1,7 @@
 """One profile with one seed, and where its artefacts lie.
 
+What is wrong with its settings is found here before PyTorch is loaded, which takes seconds (:func:`plan`).
+
 A stage's folder, ``runs/<profile>/<seed>/<stage>-<key>``, is named by a hash of every setting that the stage depends on.
 So a second execution finds what is there, a changed setting rebuilds what depends on it and nothing else, and variants
 of a run (other drop rates, say) share what they have in common.
@@ -7,19 +9,21 @@ of a run (other drop rates, say) share what they have in common.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from eas_core import data, profiles, records
-from eas_core.data import Split
+from data_prep import tiny_imagenet
+from eas_core import profiles, records, sources
 from eas_core.devices import ALONE, Devices
-from eas_core.errors import EASError
-from eas_core.memory import keep_freed_memory
+from eas_core.errors import DataError, EASError
+from eas_core.sources import TaskSet
 from eas_core.stages import STAGES, lineage
-from eas_core.tasks import TaskSet
+
+if TYPE_CHECKING:
+    from eas_core.data import Split
 
 DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -42,14 +46,14 @@ class Run:
     @property
     def tasks(self) -> TaskSet:
         """The tasks of the data source."""
-        return data.task_set(self.profile.data)
+        return sources.task_set(self.profile.data)
 
     def settings(self, stage: str) -> dict:
         """Every setting that the stage's artefact depends on."""
         sections = [section for name in lineage(stage) for section in STAGES[name][1]]
         settings = {"seed": self.seed, **self.profile.dump(*sections)}
         del settings["data"]["path"]  # where photographs lie changes no result, which they are does
-        settings["data"]["digest"] = data.pack_digest(self.profile.data)
+        settings["data"]["digest"] = sources.pack_digest(self.profile.data)
         if settings["data"]["digest"] is None:
             del settings["data"]["digest"]
         return settings
@@ -80,14 +84,67 @@ class Run:
             "devices": self.devices,
         }
 
+    def scenario(self, task: str | int, budget: float) -> tuple[int, float]:
+        """The number of a task given by name or number, and the budget in millions of multiply-adds.
+
+        An unknown task, or a budget outside the generator's range, raises :class:`EASError`.
+        """
+        index, (low, high) = self.tasks.index(task), self.profile.generator.budget
+        if not low <= budget <= high:
+            raise EASError(
+                f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range"
+            )
+        return index, float(budget)
+
+    def check_data(self) -> None:
+        """Refuse, before any image is read, a data source that is not there or has other classes than the network."""
+        settings, classes = self.profile.data, self.profile.space.num_classes
+        if classes != self.tasks.num_classes:
+            message = f"{classes}, but {settings.source} has {self.tasks.num_classes} classes"
+            raise EASError(f"space.num_classes: {message}")
+        if settings.source in profiles.PACKED and settings.path is None:
+            raise DataError(f"data.path: not set; {sources.how_to_pack(settings)}")
+        sources.pack_digest(settings)
+        if settings.source == "tiny-imagenet" and settings.path is not None:
+            cache = sources.cache(settings, self.profile.space.resolution, Path(self.root) / "data")
+            if not all(path.exists() for path in cache.values()):
+                tiny_imagenet.check(settings.path)
+
     def splits(self, *names: str) -> list[Split]:
         """Splits by name, prepared at first use and moved to the run's device."""
-        profile = self.profile
-        if profile.space.num_classes != self.tasks.num_classes:
-            message = f"{profile.space.num_classes}, but {profile.data.source} has {self.tasks.num_classes} classes"
-            raise EASError(f"space.num_classes: {message}")
-        cache = Path(self.root) / "data"
+        from eas_core import data
+
+        self.check_data()
+        profile, cache = self.profile, Path(self.root) / "data"
         return [s.to(self.device) for s in data.load(profile.data, profile.space.resolution, cache, names)]
+
+    def ready(self) -> Run:
+        """The same run on a device that is there: ``auto`` is a GPU if PyTorch sees one, else the CPU."""
+        import torch
+
+        from eas_core.memory import keep_freed_memory
+
+        keep_freed_memory()
+        device = self.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+        return replace(self, device=device)
+
+
+def folder(run: Run, stage: str, base: Run | None = None) -> Path:
+    """Where a stage's artefacts lie, ``tested-same`` of the architectures of ``base`` included."""
+    if stage != "tested-same":
+        return run.folder(stage)
+    return run.folder("supernet").with_name(f"tested-same-{records.key(same_settings(run, base))}")
+
+
+def same_settings(run: Run, base: Run) -> dict:
+    """Every setting that ``tested-same`` depends on."""
+    return {**run.settings("supernet"), "architectures": base.settings("tested-EAS")}
 
 
 def make_run(
@@ -106,33 +163,32 @@ def make_run(
     CPU; after ``max_minutes`` a training saves and stops. Raises :class:`ProfileError` for an unknown profile or a bad
     setting, :class:`EASError` for a device that is not there.
     """
+    return plan(profile, seed, root, overrides, device, max_minutes, progress, devices).ready()
+
+
+def plan(
+    profile: str = "demo",
+    seed: int = 0,
+    root: str | Path = "runs",
+    overrides: list[str] | tuple[str, ...] = (),
+    device: str = "auto",
+    max_minutes: float | None = None,
+    progress: bool = True,
+    devices: Devices = ALONE,
+) -> Run:
+    """What :func:`make_run` gives, but for the device, which is only looked for by :meth:`Run.ready`.
+
+    That is enough to find records, and does without PyTorch.
+    """
     if not 0 <= int(seed) < 2**63:
         raise EASError(f"seed: {seed!r:.60} must be a whole number from 0 to 2^63 - 1")
     if max_minutes is not None and not max_minutes >= 0:
         raise EASError(f"max_minutes: {max_minutes} must be a number of minutes, 0 or more")
-    _check_folder(root)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        if torch.device(device).type not in DEVICES:
-            raise RuntimeError(f"it must be auto or one of {', '.join(DEVICES)}")
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
-    keep_freed_memory()
+    records.check_folder(root, "runs")
+    if device != "auto" and not re.fullmatch(rf"({'|'.join(DEVICES)})(:\d+)?", device):
+        raise EASError(f"device: {device!r:.60} is not auto or one of {', '.join(DEVICES)}, with or without a number")
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
     settings = profiles.load(profile, overrides)
     names = ("teacher.batch_size", "supernet.batch_size", "generator.task_images", "generator.context_images")
     devices.check({name: getattr(getattr(settings, name.split(".")[0]), name.split(".")[1]) for name in names})
     return Run(settings, int(seed), Path(root), device, deadline, progress, devices)
-
-
-def _check_folder(root: str | Path) -> None:
-    """Refuse a path that the system cannot hold; whether it can be written to shows when something is."""
-    try:
-        str(root).encode()  # fails for bytes that are no UTF-8
-        if "\0" in str(root):
-            raise ValueError("null character in it")
-        Path(root).exists()
-    except (OSError, ValueError) as error:
-        raise EASError(f"runs: {str(root)!r:.120} cannot be a folder ({str(error):.80})") from None

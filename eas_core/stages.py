@@ -24,6 +24,7 @@ STAGES = {  # name: (the stage before, the settings added to that stage's)
 }
 TRAINED = ("teacher", "supernet", "generator", "multi_path")  # by all processes of a launch; first in every lineage
 METHODS = ("OFA-V", "OFA-T", "multi-path", "EAS")
+TESTED = (*(f"tested-{method}" for method in METHODS), "tested-same")  # the last: EAS's networks, another supernet
 
 
 def lineage(stage: str) -> list[str]:

@@ -77,7 +77,7 @@ def classes_table(
 
     Args:
         tasks: the profile's tasks.
-        ids: ``{task: (id, ...)}``, what :func:`eas_core.data.class_ids` gives.
+        ids: ``{task: (id, ...)}``, what :func:`eas_core.sources.class_ids` gives.
         counts: images of a class by split, ``{"train": ..., "valid": ..., "test": ...}``, any of them: one number for
             all classes, or one for each, by class number.
 

@@ -45,6 +45,11 @@ def test_three_seeds_plan_every_combination(tmp_path):
     assert planned(run.stdout + run.stderr) == {(seed, job) for seed in "012" for job in SMOKE}
 
 
+def test_a_job_that_only_begins_like_one_is_none(tmp_path):
+    run = snakemake("-n", f"{tmp_path}/smoke/jobs/0/{SMOKE[-1]}_more.ipynb", runs=tmp_path)
+    assert run.returncode != 0 and "MissingRuleException" in run.stdout + run.stderr
+
+
 def test_a_cluster_gets_the_same_jobs(tmp_path):
     pytest.importorskip("snakemake_executor_plugin_slurm")
     local = snakemake("-n", "claims", runs=tmp_path, seeds="0,1")

@@ -13,7 +13,7 @@ import torch
 from helpers import one_line
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from eas_core import claims, claims_figure, compare, tables
+from eas_core import claims, claims_figure, compare, findings, tables
 from eas_core.claims import FAILS, HOLDS, NOT_MEASURED, OPEN
 from eas_core.errors import DataError
 from eas_core.evaluate import pack
@@ -140,6 +140,16 @@ def judged(evidence: list[dict]) -> dict[str, claims.Claim]:
 )
 def test_a_shown_deficit_comes_before_the_margin(low, high, margin, expected):
     assert claims.verdict(low, high, margin) == expected
+
+
+def test_verdicts_are_of_the_claims_named_and_of_no_other_that_begins_alike():
+    judged = claims.judge([one_seed(0), one_seed(1)])
+    by_key = {claim.key: claim for claim in judged}
+    assert {"eas", "eas-same-supernet"} <= set(by_key)
+    lines = findings.verdicts(judged, "eas", "ofa-t").splitlines()
+    assert [by_key[key].statement in line for key, line in zip(("eas", "ofa-t"), lines, strict=True)] == [True, True]
+    with pytest.raises(KeyError):
+        findings.verdicts(judged, "ea")
 
 
 def test_every_claim_has_both_sides_a_rule_and_a_verdict():
@@ -588,6 +598,14 @@ BROKEN = {
     "other settings": (
         lambda e: records(e)["generator"]["settings"]["generator"].update(steps=7),
         "different profiles, generator.steps is 100",
+    ),
+    "a setting whose name begins like one that may differ": (
+        lambda e: [
+            r["settings"]["supernet"].update(task_dropout_rate=s)
+            for s in (0, 1)
+            for r in (records(e, seed=s)["generator"],)
+        ],
+        "different profiles, supernet.task_dropout_rate is 0",
     ),
     "another main variant": (lambda e: e[1].update(main="q=0"), "different profiles, main is q=0.6 and q=0"),
     "no main variant": (lambda e: [x.update(main="q=0.3") for x in e], "seed 0 has no variant q=0.3"),
