@@ -24,7 +24,6 @@ from urllib.parse import unquote, urlsplit
 
 import bs4
 import nbformat
-import yaml
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +32,7 @@ sys.path.insert(0, str(ROOT))
 import eas_core  # noqa: E402
 from eas_core import claims, evidence, pipeline  # noqa: E402
 from eas_core.errors import EASError  # noqa: E402
+from eas_core.parsing import parse_json, parse_yaml  # noqa: E402
 from eas_core.widgets import scenario  # noqa: E402
 
 KINDS = {
@@ -245,7 +245,7 @@ def claims_faults(soup: bs4.BeautifulSoup, judged: Sequence[claims.Claim]) -> It
 def explorer_state(page: str) -> dict | None:
     """The traits of the explorer that the text of a page carries, ``weights`` as bytes; None without an explorer."""
     script = bs4.BeautifulSoup(page, "html.parser").find("script", type=STATE)
-    models = json.loads(script.string)["state"].values() if script else []
+    models = parse_json(script.string)["state"].values() if script else []
     for model in models:
         if "facts" in model["state"]:
             weights = [base64.b64decode(b["data"]) for b in model.get("buffers", []) if b["path"] == ["weights"]]
@@ -261,7 +261,7 @@ def explorer_faults(page: str, facts: dict, weights: bytes) -> Iterator[str]:
         return
     if not state.get("_esm"):
         yield "the explorer has no script"
-    for name, value in json.loads(json.dumps(facts)).items():
+    for name, value in parse_json(json.dumps(facts)).items():
         if state["facts"].get(name) != value:
             yield f"the explorer's {name} is not this run's"
     if not weights or state["weights"] != weights:
@@ -273,7 +273,7 @@ def explorer_faults(page: str, facts: dict, weights: bytes) -> Iterator[str]:
 
 def faults(html: Path, profile: str, seeds: list[int], seed: int, runs: str, overrides: list[str]) -> Iterator[str]:
     """Every fault of the book in ``html``, which shows ``seed``, its claims all ``seeds`` of that profile and settings."""
-    site, listed = Site(html), toc_pages(yaml.safe_load((ROOT / "book" / "_toc.yml").read_text()))
+    site, listed = Site(html), toc_pages(parse_yaml((ROOT / "book" / "_toc.yml").read_text()))
     missing = [name for name in listed if not (html / f"{name}.html").is_file()]
     yield from (f"{name}.html is not there" for name in missing)
     if missing:
