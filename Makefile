@@ -1,4 +1,4 @@
-# make book | claims | test | lint | bench | clean | distclean | help
+# make book | claims | test | coverage | lint | bench | clean | distclean | help
 
 PROFILE ?= demo
 SEED ?= 0
@@ -10,20 +10,21 @@ SET ?=
 # cores in all, and of one job: jobs run side by side
 CORES ?= all
 THREADS ?= 1
-# of all jobs together, and of one training job (make book GPU=1: one training at a time on the GPU)
-GPU ?= 0
+# empty: one training at a time where PyTorch sees a GPU; 0: trainings share the GPU, as many at once as there are cores
+GPU ?=
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book claims test lint browser bench clean distclean
+.PHONY: help book claims test coverage lint browser bench clean distclean
 
 help:
 	@echo "make book       train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
 	@echo "make claims     the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
 	@echo "make test       the test suite"
+	@echo "make coverage   the test suite, and the branches of the library that no test takes"
 	@echo "make lint       ruff: rules and format"
 	@echo "make bench      speed against once-for-all's own code"
 	@echo "make clean      remove the built book and executed notebooks"
@@ -47,7 +48,7 @@ help:
 	@touch $@
 
 # --nolock: a lock left by a killed run would stop the next one; outputs appear by an atomic rename anyway
-SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --resources gpu=$(GPU) --keep-going \
+SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --keep-going \
 	--rerun-incomplete --nolock --scheduler greedy --config profile="$(PROFILE)" seed="$(SEED)" seeds="$(SEEDS)" runs="$(RUNS)" \
 	set="$(SET)" threads=$(THREADS) gpu=$(GPU)
 
@@ -65,6 +66,11 @@ test: .venv/test.stamp browser
 lint: .venv/test.stamp
 	@$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --no-cache --check .
 
+coverage: .venv/test.stamp browser
+	@rm -rf .coverage
+	@$(BIN)/python -m coverage run -m pytest; status=$$?; $(BIN)/python -m coverage combine --quiet && \
+	$(BIN)/python tests/branches.py; exit $$status
+
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; }; } || \
@@ -74,7 +80,7 @@ bench: .venv/bench.stamp
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf _build book/executed book/index.ipynb book/unfinished .snakemake
+	rm -rf _build book/executed book/index.ipynb book/unfinished .snakemake .coverage
 
 distclean: clean
 	rm -rf runs .venv *.egg-info

@@ -4,16 +4,18 @@
 #   snakemake -c2 claims --config seeds=0,1,2                      all jobs of three seeds, and the page of claims
 #   snakemake claims --profile slurm --config profile=tiny-imagenet-10 seeds=0,1,2  the same on a cluster
 #
-# --config takes profile, seed or seeds (the book's own seed first), runs, set="supernet.batch_size=64 ...", threads (of
-# one job) and gpu (how many a training job takes). A job is made again when a setting that it depends on changes, a
-# notebook of the book also when its file or the library changes.
+# --config takes profile, seed or seeds (the book's own seed first), runs, set="supernet.batch_size=64 ..." (settings
+# separated by blanks; one with blanks in it in quotes, as in a shell), threads (of one job) and gpu: how many GPUs a job takes that trains, searches or tests. On one machine such jobs then run one at a
+# time (--resources gpu=4 gpu=1: four); 0 lets all of them share. Without it, it is 1 where PyTorch sees a GPU, which is
+# where the jobs train then. A job is made again when a setting that it depends on changes, a notebook of the book also
+# when its file or the library changes.
 
 import re
 from pathlib import Path
 
 from eas_core import evidence, profiles
 from eas_core.errors import EASError
-from eas_core.run import Run
+from eas_core.run import Run, automatic_device
 
 PROFILE = str(config.get("profile", "demo"))
 RUNS = str(config.get("runs", "runs"))
@@ -24,10 +26,12 @@ if not all(seed.isdecimal() for seed in LISTED.split(",")):
 SEEDS = [int(seed) for seed in LISTED.split(",")]
 SEED = int(config.get("seed", SEEDS[0]))
 THREADS = int(config.get("threads", 1))
-GPU = int(config.get("gpu", 0))
+GPU = int(automatic_device() == "cuda" if config.get("gpu") in (None, "") else config["gpu"])
+if GPU and workflow.local_exec:
+    workflow.global_resources.setdefault("gpu", GPU)
 
 try:
-    profile = profiles.load(PROFILE, SET.split())
+    profile = profiles.load(PROFILE, profiles.words(SET))
     Run(profile, SEED).key("data")  # says what is wrong with packed photographs
 except EASError as error:
     sys.exit(str(error))
@@ -64,7 +68,7 @@ CHAPTERS = [path for name, path in EXECUTED.items() if name != "index"]
 MADE = {"executed", "unfinished", "index.ipynb", "__pycache__"}
 PAGES = sorted(str(path) for path in Path("book").rglob("*") if path.is_file() and not MADE & set(path.parts))
 EXECUTE = (
-    "python {input.script} {input.notebook} {output} --profile {PROFILE:q} --seed {params.seed} --runs {RUNS:q} --set={SET:q} "
+    "python {input.script} {input.notebook} {output:q} --profile {PROFILE:q} --seed {params.seed} --runs {RUNS:q} --set={SET:q} "
 )
 
 

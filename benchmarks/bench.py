@@ -183,10 +183,10 @@ def exact_cost(count: int, counted: int) -> dict:
 SHAPES = [(96, 16, 1), (96, 8, 1), (96, 16, 2), (240, 8, 1), (480, 8, 1), (480, 4, 1), (64, 32, 1)]
 
 
-def weight_gradients(batch: int, repeats: int) -> list[dict]:
+def weight_gradients(batch: int, repeats: int, shapes: list[tuple[int, int, int]] = SHAPES) -> list[dict]:
     """Milliseconds of one depthwise weight gradient, oneDNN's against ours, per shape and kernel size."""
     rows, draw = [], rng(0, "bench", "depthwise")
-    for channels, size, stride in SHAPES:
+    for channels, size, stride in shapes:
         for kernel in (5, 7):
             x = torch.randn(batch, channels, size, size, generator=draw).contiguous(memory_format=torch.channels_last)
             weight = torch.randn(channels, 1, kernel, kernel, generator=draw)

@@ -123,12 +123,13 @@ def cores(rate: float, per_core: float) -> int:
     return math.ceil(rate / per_core)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=300, help="photographs (default: 300)")
     parser.add_argument("--rounds", type=int, default=5, help="times that each case is measured (default: 5)")
     parser.add_argument("--gpu-images-per-second", type=float, help="what one GPU consumes, as its training shows")
-    options = parser.parse_args()
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file to write")
+    options = parser.parse_args(arguments)
     if options.count < 1 or options.rounds < 1 or not (options.gpu_images_per_second or 1) > 0:
         parser.error("--count, --rounds and --gpu-images-per-second must be positive")
     torch.set_num_threads(1)
@@ -149,7 +150,7 @@ def main() -> None:
     print(f"a GPU that consumes so many images a second ({result['gpu']['images_per_second']}) needs so many cores:")
     for rate, number in result["gpu"]["cores"].items():
         print(f"{rate:>8s} {number:4d}")
-    records.write_atomic(RESULTS, (json.dumps(result, indent=1) + "\n").encode())
+    records.write_atomic(options.results, (json.dumps(result, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ import torch
 from eas_core import data, evaluate, profiles, records
 from eas_core.data import Split, rng
 from eas_core.devices import Devices
-from eas_core.errors import DataError
+from eas_core.errors import EASError
 from eas_core.generator import ArchitectureGenerator
 from eas_core.parsing import parse_json
+from eas_core.run import usable_device
 from eas_core.space import sample
 from eas_core.supernet import Supernet, initialise
 from eas_core.train_generator import train_generator
@@ -54,9 +55,11 @@ def seconds_a_step(train, folder: Path) -> float:
     return statistics.median(b - a for a, b in zip(times[WARM_UP:], times[WARM_UP + 1 :], strict=False))
 
 
-def measure(device: str, batch: int, steps: int, precision: str, compiled: bool) -> dict[str, float]:
+def measure(
+    device: str, batch: int, steps: int, precision: str, compiled: bool, overrides: tuple[str, ...] = ()
+) -> dict[str, float]:
     """Images a second of teacher, supernet and evaluation; of the generator, steps (one scenario) a second."""
-    plain = profiles.load("imagenet-10")
+    plain = profiles.load("imagenet-10", overrides)
     tasks = data.task_set(plain.data)
     split = synthetic(max(batch * steps, 10 * tasks.num_classes), tasks.num_classes, plain.space.resolution, device)
     epochs = steps / (len(split) // batch)
@@ -101,35 +104,38 @@ def evaluated(network: Supernet, split: Split, tasks, batch: int) -> float:
     return len(split) / statistics.median(times)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.throughput", description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default auto)")
     parser.add_argument("--batch", type=int, default=64, help="images of a step (default 64)")
     parser.add_argument("--steps", type=int, default=12, help=f"steps of each training, {WARM_UP} of them warm up")
     parser.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's)")
-    options = parser.parse_args()
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting, to try the script")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file that the rates are added to")
+    options = parser.parse_args(arguments)
     if options.steps < WARM_UP + 3 or options.batch < 1:
         parser.error(f"steps: at least {WARM_UP + 3}; batch: at least 1")
     if options.threads:
         torch.set_num_threads(options.threads)
     try:  # before anything is measured
-        kept = records.read_json(RESULTS, "results") if RESULTS.exists() else {}
-    except DataError as error:
+        device = usable_device(options.device)
+        kept = records.read_json(options.results, "results") if options.results.exists() else {}
+    except EASError as error:
         parser.error(str(error))
-    where = records.provenance(options.device)
+    where = records.provenance(device)
     name = where["device"] + (
         f", {where['threads']} thread{'s' * (where['threads'] > 1)}" if "CPU" in where["device"] else ""
     )
     rows = {}
     for label, precision, compiled in (("float32", "no", False), ("bfloat16", "bf16", False), ("compiled", "no", True)):
         try:
-            rows[label] = measure(options.device, options.batch, options.steps, precision, compiled)
+            rows[label] = measure(device, options.batch, options.steps, precision, compiled, tuple(options.set))
         except Exception as error:  # no compiler on the machine, or not enough memory: the other rows still count
             print(f"{label}: not measured ({' '.join(str(error).split()):.100})")
             continue
         print(f"{label}: " + ", ".join(f"{stage} {rate:.3g}/s" for stage, rate in rows[label].items()), flush=True)
     kept[name] = {"batch": options.batch, "rates": rows, "provenance": where}
-    records.write_atomic(RESULTS, (json.dumps(kept, indent=1) + "\n").encode())
+    records.write_atomic(options.results, (json.dumps(kept, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import argparse
 import json
 import os
 import platform
+import shlex
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,7 +34,7 @@ def main() -> int:
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", default="runs")
-    parser.add_argument("--set", default="", help="settings to override, separated by blanks")
+    parser.add_argument("--set", default="", help="settings to override, separated by blanks as in a shell")
     more = "another parameter; VALUE is JSON, or else text"
     parser.add_argument("-p", dest="more", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help=more)
     options = parser.parse_args()
@@ -40,7 +42,7 @@ def main() -> int:
         "profile": options.profile,
         "seed": options.seed,
         "runs": options.runs,
-        "overrides": options.set.split(),
+        "overrides": shlex.split(options.set),
     }
     for name, text in options.more:
         if name in parameters:
@@ -87,7 +89,7 @@ def execute(source: Path, target: Path, parameters: dict) -> int:
         "seconds": round(seconds, 1),
         "peak_memory_bytes": memory.peak,
         "cores": os.cpu_count(),
-        "threads": int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count(),
+        "threads": threads(os.environ),
         "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -96,6 +98,12 @@ def execute(source: Path, target: Path, parameters: dict) -> int:
     what = f"{parameters['job']}, seed {parameters['seed']}" if "job" in parameters else source.stem
     print(f"{what}: {seconds:.0f} s, {memory.peak / 2**30:.1f} GiB", flush=True)
     return 0
+
+
+def threads(environment: Mapping[str, str]) -> int | None:
+    """Threads of a kernel: the first number of OMP_NUM_THREADS (it may list one for each level), or else all cores."""
+    first = environment.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else os.cpu_count()
 
 
 def _failed_cell(source: Path, unfinished: Path) -> str:

@@ -149,9 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", required=True, metavar="DIR", help="folder for the packed photographs, manifest.csv and report.md"
     )
     prepare.add_argument("--no-pack", action="store_true", help="only check every photograph; manifest and report")
-    prepare.add_argument(
-        "--workers", type=int, default=os.cpu_count(), metavar="N", help="threads that decode (default: one a core)"
-    )
+    prepare.add_argument("--workers", type=int, metavar="N", help="threads that decode, 1 to 256 (default: one a core)")
 
     cost = add("cost", _cost, "exact multiply-adds and parameters of architectures")
     cost.add_argument(

@@ -215,6 +215,14 @@ def join(device: str = "auto", mixed_precision: str | None = None, micro_batches
     return Devices(state, mixed_precision, micro_batches), device
 
 
+def needs_gpus(processes: int, device: str, gpus: int) -> bool:
+    """Whether ``processes`` of one machine with so many ``gpus`` take one each; :class:`EASError` if they are too few."""
+    wanted = device == "cuda" or (device == "auto" and gpus > 0)
+    if wanted and processes > gpus:
+        raise EASError(f"device: {processes} processes on this machine, but {gpus} GPUs; each needs one")
+    return wanted
+
+
 def _start(processes: int, device: str) -> tuple[PartialState, str]:
     """Meet the other processes; errors are not DevicesError, since only some of the processes may have them."""
     if device not in ("auto", "cpu", "cuda"):
@@ -226,9 +234,7 @@ def _start(processes: int, device: str) -> tuple[PartialState, str]:
         raise EASError(f"{processes} processes were started, which needs accelerate: {install}") from None
     import torch
 
-    cpu = device == "cpu" or (device == "auto" and not torch.cuda.is_available())
-    gpus, local = torch.cuda.device_count(), int(os.environ.get("LOCAL_WORLD_SIZE", processes))
-    if not cpu and local > gpus:
-        raise EASError(f"device: {local} processes on this machine, but {gpus} GPUs; each needs one")
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+    cpu = not needs_gpus(local, device, torch.cuda.device_count())
     state = PartialState(cpu=cpu, timeout=PATIENCE)
     return state, "cpu" if cpu else str(state.device)

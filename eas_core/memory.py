@@ -29,19 +29,21 @@ def keep_freed_memory() -> None:
 class PeakMemory:
     """``with PeakMemory(device) as memory: ...``, then ``memory.bytes``: the highest rise while the block ran.
 
-    On a GPU it is the allocator's peak, on a CPU the process's resident memory, sampled fifty times a second. Freed
+    On a GPU it is the peak of that GPU's allocator, on a CPU the process's resident memory, sampled fifty times a second. Freed
     memory that the process keeps for later is not seen as new, so measure in a fresh process.
     """
 
     bytes = 0
 
-    def __init__(self, device: str | torch.device = "cpu"):
-        self.cuda = torch.device(device).type == "cuda"
+    def __init__(self, device: str | torch.device = "cpu", cuda=torch.cuda):
+        """``cuda`` counts the memory of GPUs: :mod:`torch.cuda`, or something with the same three functions."""
+        self.device = torch.device(device)
+        self.cuda = cuda if self.device.type == "cuda" else None
 
     def __enter__(self) -> PeakMemory:
         if self.cuda:
-            torch.cuda.reset_peak_memory_stats()
-            self._start = torch.cuda.memory_allocated()
+            self.cuda.reset_peak_memory_stats(self.device)
+            self._start = self.cuda.memory_allocated(self.device)
             return self
         self._process = psutil.Process()
         self._start = self._process.memory_info().rss
@@ -52,7 +54,7 @@ class PeakMemory:
 
     def __exit__(self, *_) -> None:
         if self.cuda:
-            self.bytes = torch.cuda.max_memory_allocated() - self._start
+            self.bytes = self.cuda.max_memory_allocated(self.device) - self._start
             return
         self._stop.set()
         self._thread.join()

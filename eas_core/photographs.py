@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
@@ -149,8 +149,16 @@ def _cancel(parts: list[Future]) -> None:
         part.cancel()
 
 
+AFFINITY = getattr(os, "sched_getaffinity", None)  # lists the cores that a process may use; Linux has it
+
+
+def decoders(environment: Mapping[str, str], affinity=AFFINITY) -> int:
+    """How many threads decode: a thread a core, shared fairly by the processes that a launcher started on the machine."""
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, cores // int(environment.get("LOCAL_WORLD_SIZE", 1)))
+
+
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """One pool for all splits: a thread a core, shared fairly by the processes that a launcher started."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ThreadPoolExecutor(max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1))), "decode")
+    """One pool for all splits."""
+    return ThreadPoolExecutor(decoders(os.environ), "decode")

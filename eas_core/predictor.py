@@ -122,10 +122,13 @@ def fit(
     return curve
 
 
-def search_objective(predictor: AccuracyPredictor, tasks: list[int | None]) -> Callable[[Tensor, Tensor], Tensor]:
+def search_objective(
+    predictor: AccuracyPredictor, tasks: list[int | None], rows: int = ROWS
+) -> Callable[[Tensor, Tensor], Tensor]:
     """What :func:`eas_core.evolution.evolve` maximises: the accuracy predicted for scenario i on task ``tasks[i]``.
 
-    ``None`` stands for the mean of all tasks: OFA-V is ``[None]``, OFA-T has a task number a scenario.
+    ``None`` stands for the mean of all tasks: OFA-V is ``[None]``, OFA-T has a task number a scenario. ``rows``
+    architectures are evaluated at a time.
     """
     count, device = len(predictor.mean), predictor.mean.device
     weights = torch.stack(
@@ -134,8 +137,8 @@ def search_objective(predictor: AccuracyPredictor, tasks: list[int | None]) -> C
 
     @torch.no_grad()
     def objective(index: Tensor, scenario: Tensor) -> Tensor:
-        rows = [predictor(one_hot_of_index(part.to(device))).cpu() for part in index.split(ROWS)]
-        return (torch.cat(rows) * weights[scenario]).sum(1) if rows else torch.zeros(0)
+        parts = [predictor(one_hot_of_index(part.to(device))).cpu() for part in index.split(rows)]
+        return (torch.cat(parts) * weights[scenario]).sum(1)
 
     return objective
 

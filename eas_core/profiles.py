@@ -7,6 +7,7 @@ as ``supernet.batch_size=64``. An unknown profile, key or impossible value raise
 from __future__ import annotations
 
 import reprlib
+import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -354,6 +355,17 @@ def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
         raise ProfileError(f"profile {name}: {_one_line(error)}") from None
     _check(profile, name)
     return profile
+
+
+def words(overrides: str) -> list[str]:
+    """Overrides from one text, as ``make book SET=...`` takes them: separated by blanks, quoted where they hold blanks.
+
+    Quotes and backslashes are a shell's. An open quote raises :class:`ProfileError`.
+    """
+    try:
+        return shlex.split(overrides)
+    except ValueError as error:
+        raise ProfileError(f"set: {overrides!r:.160} cannot be split into settings ({error})") from None
 
 
 def wrong_data(data: Data) -> str:

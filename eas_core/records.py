@@ -32,6 +32,8 @@ from eas_core.errors import CheckpointError, DataError, EASError
 from eas_core.parsing import parse_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import Tensor
 
@@ -317,16 +319,22 @@ def code_hash() -> str:
     return digest.hexdigest()[:10]
 
 
+def device_name(device: torch.device | str, gpu_name: Callable[[torch.device], str] | None = None) -> str:
+    """The name of a device in records: what ``gpu_name`` (PyTorch's if None) says of a GPU, or the machine's kind of CPU."""
+    import torch
+
+    device = torch.device(device)
+    return (gpu_name or torch.cuda.get_device_name)(device) if device.type == "cuda" else f"{platform.machine()} CPU"
+
+
 def provenance(device: torch.device | str = "cpu") -> dict:
     """Where and with what a result was made."""
     import torch
 
-    device = torch.device(device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "code": code_hash(),
-        "device": name,
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in ("torch", "torchvision", "numpy")},

@@ -25,7 +25,7 @@ from eas_core.stages import STAGES, lineage
 if TYPE_CHECKING:
     from eas_core.data import Split
 
-DEVICES = ("cpu", "cuda", "mps", "xpu")
+DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -120,19 +120,10 @@ class Run:
 
     def ready(self) -> Run:
         """The same run on a device that is there: ``auto`` is a GPU if PyTorch sees one, else the CPU."""
-        import torch
-
         from eas_core.memory import keep_freed_memory
 
         keep_freed_memory()
-        device = self.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
-        return replace(self, device=device)
+        return replace(self, device=usable_device(self.device))
 
 
 def folder(run: Run, stage: str, base: Run | None = None) -> Path:
@@ -186,9 +177,32 @@ def plan(
         raise EASError(f"max_minutes: {max_minutes} must be a number of minutes, 0 or more")
     records.check_folder(root, "runs")
     if device != "auto" and not re.fullmatch(rf"({'|'.join(DEVICES)})(:\d+)?", device):
-        raise EASError(f"device: {device!r:.60} is not auto or one of {', '.join(DEVICES)}, with or without a number")
+        why = " (mps lacks the float64 of the costs)" if device.startswith("mps") else ""
+        raise EASError(f"device: {device!r:.60} is not auto, {' or '.join(DEVICES)}, with or without a number{why}")
     deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
     settings = profiles.load(profile, overrides)
     names = ("teacher.batch_size", "supernet.batch_size", "generator.task_images", "generator.context_images")
     devices.check({name: getattr(getattr(settings, name.split(".")[0]), name.split(".")[1]) for name in names})
     return Run(settings, int(seed), Path(root), device, deadline, progress, devices)
+
+
+def automatic_device(gpu: bool | None = None) -> str:
+    """What the device ``auto`` stands for: ``cuda`` if there is a GPU (None: if PyTorch sees one), else ``cpu``."""
+    if gpu is None:
+        import torch
+
+        gpu = torch.cuda.is_available()
+    return "cuda" if gpu else "cpu"
+
+
+def usable_device(device: str) -> str:
+    """The device to compute on, ``auto`` resolved; one that is not there raises :class:`EASError`."""
+    if device == "auto":
+        return automatic_device()
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+    return device

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from eas_core import evidence, profiles
+from eas_core.run import automatic_device
 
 pytest.importorskip("snakemake")
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,8 +27,11 @@ def command(*arguments: str, runs: Path, cores: int = 2, **config: str) -> list[
     return [sys.executable, "-m", "snakemake", *tools, *arguments, "--config", *settings]
 
 
-def snakemake(*arguments: str, runs: Path, cores: int = 2, **config: str) -> subprocess.CompletedProcess:
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+def snakemake(
+    *arguments: str, runs: Path, cores: int = 2, bin: Path = Path(sys.executable).parent, **config: str
+) -> subprocess.CompletedProcess:
+    """``bin``: where the jobs find ``python``."""
+    path = os.pathsep.join([str(bin), os.environ["PATH"]])
     environment = os.environ | {"PATH": path}
     return subprocess.run(
         command(*arguments, runs=runs, cores=cores, **config), cwd=ROOT, env=environment, capture_output=True, text=True
@@ -58,6 +62,50 @@ def test_a_cluster_gets_the_same_jobs(tmp_path):
     text = cluster.stdout + cluster.stderr
     assert planned(text) == planned(local.stdout + local.stderr)
     assert "gpu=1" in text and "mem_mb=32000" in text, "the profile file was not read"
+
+
+@pytest.fixture
+def idle(tmp_path) -> Path:
+    """A folder with a ``python`` that makes the output of a job, and notes when, with how many threads.
+
+    It ends when two jobs have started, or after five seconds.
+    """
+    program = tmp_path / "bin" / "python"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+echo "start $OMP_NUM_THREADS $*" >> '{tmp_path}/log'
+for i in $(seq 50); do [ $(grep -c ^start '{tmp_path}/log') -ge 2 ] && break; sleep 0.1; done
+echo "end $OMP_NUM_THREADS $*" >> '{tmp_path}/log'
+touch "$3"
+"""
+    )
+    program.chmod(0o755)
+    return program.parent
+
+
+@pytest.mark.parametrize("gpu, together", [("", automatic_device() == "cpu"), ("0", True), ("1", False)])
+def test_on_a_gpu_one_training_runs_at_a_time(gpu, together, tmp_path, idle):
+    runs = tmp_path / "runs with blanks"
+    setting = f"data.path='{tmp_path}/a folder' pairs.count=11"
+    targets = [f"{runs}/smoke/jobs/{seed}/teacher.ipynb" for seed in (0, 1)]
+    run = snakemake(*targets, runs=runs, cores=12, bin=idle, gpu=gpu, threads="3", set=setting)
+    assert run.returncode == 0, run.stderr
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert ([line.split()[0] for line in lines] == ["start", "start", "end", "end"]) == together, lines
+    assert all(Path(target).exists() for target in targets)
+    assert all(line.split()[1] == "6" for line in lines), "a teacher has the threads of two jobs"
+    assert all(f"--runs {runs} --set={setting} -p job teacher" in line for line in lines)
+
+
+def test_a_job_that_does_not_train_a_teacher_has_the_threads_of_one_job(tmp_path, idle):
+    made = tmp_path / "smoke/jobs/0/teacher.ipynb"
+    target = tmp_path / "smoke/jobs/0/supernet_q=0.ipynb"
+    run = snakemake(str(target), runs=tmp_path, cores=2, bin=idle, threads="1")
+    assert run.returncode == 0, run.stderr
+    assert made.exists() and target.exists()
+    found = {line.split(" -p job ")[1]: line.split()[1] for line in (tmp_path / "log").read_text().splitlines()}
+    assert found == {"teacher": "2", "supernet q=0": "1"}
 
 
 def test_a_killed_batch_continues_and_what_is_done_is_skipped(tmp_path):
@@ -107,6 +155,7 @@ def test_a_failed_job_names_its_notebook_and_cell_and_leaves_the_others(tmp_path
         ({"profile": "nothing"}, "profile: 'nothing' is not one of"),
         ({"profile": "imagenet-10"}, "data.path: not set; make it with eas prepare"),
         ({"set": "supernet.batch=3"}, "batch: unknown key; allowed: "),
+        ({"set": "data.path='/a folder"}, "cannot be split into settings"),
         ({"seeds": "0,one"}, "seeds: '0,one' must be whole numbers separated by commas"),
     ],
 )

@@ -69,6 +69,15 @@ def test_prepared_splits_are_reused(cache, monkeypatch):
     data.load(with_settings(augment="crop", shift=3), 32, cache)  # augmentation is no part of the images
 
 
+def test_splits_of_which_one_is_missing_are_prepared_again(cache, tmp_path):
+    whole = data.load(SETTINGS, 16, tmp_path)
+    (folder,) = tmp_path.iterdir()
+    (folder / "test.safetensors").unlink()
+    again = data.load(SETTINGS, 16, tmp_path)
+    assert [split.digest for split in again] == [split.digest for split in whole]
+    assert (folder / "test.safetensors").exists()
+
+
 def test_a_prepared_split_cut_short_is_one_line(tmp_path):
     settings = with_settings(train_per_class=1, valid_per_class=1, test_per_class=1)
     data.load(settings, 16, tmp_path)

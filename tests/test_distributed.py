@@ -170,6 +170,14 @@ def test_mixed_precision_of_accelerate_launch_is_taken_up_and_impossible_options
     assert one_line(error.value)
 
 
+def test_several_processes_without_accelerate_are_one_line(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(EASError, match="2 processes were started, which needs accelerate") as error:
+        devices.join("cpu")
+    assert one_line(error.value)
+
+
 # ---------------------------------------------------------------- the command line
 
 

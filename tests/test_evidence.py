@@ -12,9 +12,11 @@ import torch
 from helpers import one_line
 
 from eas_core import evidence, pipeline, profiles, records
+from eas_core.cost import madds
+from eas_core.data import rng
 from eas_core.errors import DataError, EASError
 from eas_core.evaluate import pack, score, unpack
-from eas_core.space import Architecture, from_gates
+from eas_core.space import Architecture, from_gates, sample
 from eas_core.stages import METHODS, STAGES, lineage
 from eas_core.training import Stopped
 
@@ -112,6 +114,31 @@ def test_interrupted_pairs_continue_and_end_alike(smoke_run, smoke_evidence, tmp
     assert torch.equal(tensors["gates"], whole["gates"])
     assert record["seconds"] > 1.0
     assert sorted(p.name for p in run.folder("pairs").iterdir()) == ["pairs.safetensors", "record.json"]
+
+
+@pytest.mark.parametrize("costs", ["uniform", "budgets"])
+@pytest.mark.parametrize("images_per_class", [None, 2])
+def test_pairs_of_every_kind_are_different_and_seen_on_the_images_asked_for(costs, images_per_class, smoke_run):
+    """The large profiles draw uniformly and take all validation images; costs then are those of the space's middle."""
+    settings = {"costs": costs, "images_per_class": images_per_class, "count": 40}
+    pairs = smoke_run.profile.pairs.model_copy(update=settings)
+    run = replace(smoke_run, profile=smoke_run.profile.model_copy(update={"pairs": pairs}))
+    found = pipeline._pair_architectures(run)
+    assert len(found) == 40 and found == pipeline._pair_architectures(run)
+    if costs == "uniform":
+        draw, plain = rng(run.seed, "pairs"), []
+        while len(plain) < 40:
+            plain += [a for a in [sample(draw)] if a not in plain]
+        assert found == plain
+    low, high = run.profile.generator.budget
+    spent = sorted(cost / 1e6 for cost in madds(run.profile.search_space(), found))
+    quarters = [
+        sum(low + i * (high - low) / 4 <= cost < low + (i + 1) * (high - low) / 4 for cost in spent) for i in range(4)
+    ]
+    assert (min(quarters) >= 3) == (costs == "budgets"), quarters
+    (valid,) = run.splits("valid")
+    index = pipeline._first_of_each_class(valid, images_per_class)
+    assert valid.labels[index].bincount().tolist() == 60 * [images_per_class or len(valid) // 60]
 
 
 def test_held_out_pairs_are_not_trained_on(smoke_evidence, smoke_run):

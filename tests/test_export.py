@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from helpers import one_line
 
 from eas_core import export, pipeline
 from eas_core.data import normalise
-from eas_core.errors import CheckpointError
+from eas_core.errors import CheckpointError, EASError
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,13 @@ def test_onnx_predicts_the_same_for_any_batch_size(chosen, smoke_run, written):
     for part in (slice(0, 1), slice(0, 9)):
         (found,) = session.run(None, {"images": images[part].numpy()})
         torch.testing.assert_close(torch.from_numpy(found), logits[part], atol=1e-4, rtol=1e-4)
+
+
+def test_onnx_without_its_packages_is_one_line(chosen, smoke_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(EASError, match="pip install onnx onnxscript") as error:
+        export.write(chosen, smoke_run, tmp_path, onnx=True)
+    assert one_line(error.value) and not (tmp_path / "network.onnx").exists()
 
 
 def test_the_description_says_what_it_is(chosen, smoke_run, written):

@@ -28,7 +28,7 @@ from PIL import Image
 from data_prep import imagenet
 from data_prep.imagenet import archives, pack
 from data_prep.imagenet.holdout import hold_out, quotas
-from data_prep.imagenet.prepare import prepare
+from data_prep.imagenet.prepare import decoders, prepare
 from data_prep.imagenet.reader import open_packed
 from data_prep.imagenet.truth import read
 from eas_core import cli, records
@@ -673,6 +673,11 @@ def test_the_two_splits_may_come_from_two_places(photos, prepared, tmp_path, cap
     report = (tmp_path / "out" / "report.md").read_text()
     assert "training photographs: official archive; test photographs: class folders" in report
     assert open_packed(tmp_path / "out")["test"].digest == open_packed(prepared)["test"].digest
+
+
+@pytest.mark.parametrize("cores, threads", [(None, 1), (1, 1), (256, 256), (384, 256)])
+def test_a_machine_of_any_number_of_cores_has_a_default_that_is_allowed(cores, threads):
+    assert decoders(cores) == threads
 
 
 def test_bad_input_is_one_line(folders, prepared, tmp_path, capsys):

@@ -10,6 +10,7 @@ from test_train_generator import fresh_pair, small_profile
 from eas_core import profiles
 from eas_core.cost import budget_range, madds
 from eas_core.data import rng
+from eas_core.devices import ALONE, Devices
 from eas_core.generator import ArchitectureGenerator
 from eas_core.multi_path import (
     PATH_HEADS,
@@ -144,6 +145,25 @@ def test_training_brings_the_cost_to_the_budget_and_leaves_the_supernet_as_it_wa
     error = [point["cost error"] for point in curve]
     assert sum(error[-5:]) < 0.7 * sum(error[:5])
     assert bits(supernet.state_dict()) == before
+
+
+@pytest.mark.parametrize("options", [{"mixed_precision": "bf16"}, {"micro_batches": 2}], ids=["bf16", "micro-batches"])
+def test_options_of_a_launch_train_near_the_plain_training(options, tmp_path):
+    curves = []
+    for team in (ALONE, Devices(**options)):
+        _, supernet = fresh_pair()
+        network = ArchitectureGenerator(3, (0.6, 2.6), 4, 8, 16, heads=PATH_HEADS)
+        network.initialise(rng(0, "g"))
+        profile, folder = small_profile("multi_path.steps=2"), tmp_path / str(len(curves))
+        split = random_split("valid")
+        curves.append(train_generator(network, supernet, split, TASKS, profile, 0, folder, team, progress=False)[0])
+        assert all(
+            tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in network.state_dict().values()
+        )
+    (plain, *_), (other, *_) = curves
+    assert other["cost error"] == pytest.approx(plain["cost error"], rel=1e-6)  # costs stay float64
+    assert other["validation loss"] == pytest.approx(plain["validation loss"], rel=0.2)
+    assert other["validation loss"] != plain["validation loss"]
 
 
 def test_paths_of_gates_are_named_alike():

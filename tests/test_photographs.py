@@ -6,10 +6,12 @@ A miniature of imagenet-10: three to five small drawings a class under the real 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from data_prep.imagenet.prepare import prepare
 from data_prep.imagenet.reader import open_packed
 from eas_core import cli, data, figures, photographs, pipeline, profiles, records, releases, tables
 from eas_core.data import augmented, rng
+from eas_core.devices import Devices
 from eas_core.errors import DataError, ProfileError
 from eas_core.photographs import Photographs, crop_box, crop_numbers
 from eas_core.train_supernet import batch, teacher_logits
@@ -195,6 +198,34 @@ def test_a_damaged_photograph_is_one_line(packed, tmp_path):
     assert "photograph 0 of train is damaged" in one_line(error.value)
     with pytest.raises(DataError, match="of train is damaged"):
         batch(train, 0, 8, settings_of(packed), 0, "t")
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_processes_cut_the_crops_of_one_batch_between_them(processes, splits, packed):
+    """Each as if it were one of a launch; a step decodes ahead, so three steps in a row."""
+    settings = settings_of(packed)
+    assert settings.augment == "crop"
+    for step in range(3):
+        parts = []
+        for rank in range(processes):
+            state = SimpleNamespace(num_processes=processes, process_index=rank, is_main_process=rank == 0)
+            team = Devices(state if processes > 1 else None)
+            parts.append(batch(splits[0], step, 8, settings, 0, "t", team))
+        images, labels, index = (torch.cat(part) for part in zip(*parts, strict=True))
+        whole = batch(splits[0], step, 8, settings, 0, "t")
+        assert torch.equal(images, whole[0]) and torch.equal(labels, whole[1]) and torch.equal(index, whole[2])
+        assert len(parts[0][0]) == 8 // processes
+
+
+@pytest.mark.parametrize("cores, processes, threads", [(1, "1", 1), (8, "1", 8), (8, "2", 4), (8, "3", 2), (2, "8", 1)])
+def test_threads_that_decode_are_the_cores_shared_by_the_processes(cores, processes, threads):
+    assert photographs.decoders({"LOCAL_WORLD_SIZE": processes}, lambda _: set(range(cores))) == threads
+    if processes == "1":
+        assert photographs.decoders({}, lambda _: set(range(cores))) == threads
+
+
+def test_where_cores_cannot_be_listed_all_of_the_machine_decode():
+    assert photographs.decoders({}, affinity=None) == os.cpu_count()
 
 
 def test_fingerprints_tell_photographs_apart(splits):

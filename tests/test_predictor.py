@@ -122,6 +122,18 @@ def test_the_objective_is_the_scenarios_task_or_the_mean_of_all():
     assert search_objective(predictor, [0])(to_index([]), torch.zeros(0, dtype=torch.long)).shape == (0,)
 
 
+@pytest.mark.parametrize("count, rows", [(0, 4), (3, 4), (4, 4), (9, 4)])
+def test_architectures_are_evaluated_some_at_a_time_which_changes_nothing(count, rows):
+    network = AccuracyPredictor(SMALL, 3, 16)
+    network.initialise(rng(0))
+    index = torch.randint(3, (count, 45), generator=rng(1))
+    scenario = torch.arange(count) % 2
+    whole = search_objective(network, [None, 2])(index, scenario)
+    parts = search_objective(network, [None, 2], rows)(index, scenario)
+    assert whole.shape == (count,)
+    torch.testing.assert_close(parts, whole)
+
+
 def test_rank_correlation_of_known_orders():
     measured = torch.tensor([[0.1, 0.4], [0.2, 0.3], [0.3, 0.2], [0.4, 0.1]])
     predicted = torch.tensor([[0.5, 0.1], [0.6, 0.2], [0.8, 0.3], [0.7, 0.4]])

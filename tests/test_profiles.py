@@ -150,6 +150,25 @@ def test_a_missing_section_is_named(section, tmp_path):
         profiles.load(str(path))
 
 
+@pytest.mark.parametrize(
+    "text, listed",
+    [
+        ("", []),
+        ("a.b=1  c.d=[0.0,1.0]", ["a.b=1", "c.d=[0.0,1.0]"]),
+        ("data.path='/a folder/x.zip' a.b=1", ["data.path=/a folder/x.zip", "a.b=1"]),
+        ('"c.d=[0.0, 1.0]"', ["c.d=[0.0, 1.0]"]),
+    ],
+)
+def test_overrides_in_one_text_are_separated_by_blanks_outside_quotes(text, listed):
+    assert profiles.words(text) == listed
+
+
+def test_an_open_quote_is_one_line():
+    with pytest.raises(ProfileError, match="cannot be split into settings") as error:
+        profiles.words("data.path='/a folder")
+    assert one_line(error.value)
+
+
 def test_a_profile_cannot_be_changed_after_loading():
     with pytest.raises(Exception, match="frozen"):
         profiles.load("smoke").teacher.epochs = 3

@@ -1,6 +1,7 @@
 """Algorithm 1: its losses by hand, its draws, and what training does and must not do."""
 
 import json
+import math
 from dataclasses import asdict
 
 import pytest
@@ -105,6 +106,15 @@ def test_the_aim_moves_the_cost_below_the_budget(tmp_path):
             z = network(torch.arange(3).repeat(50), torch.full((150,), 1.5))
         means.append(madds_millions(SMALL, sample_gates(z, 1.0, rng(0))).mean().item())
     assert means[1] < means[0] - 0.2
+
+
+def test_images_of_other_tasks_change_the_batch_statistics_and_may_be_left_out(tmp_path):
+    losses = []
+    for context in (0, 4):
+        network, supernet = fresh_pair()
+        profile = small_profile("generator.steps=1", f"generator.context_images={context}")
+        losses.append(train(network, supernet, profile, tmp_path / str(context))[0][0]["validation loss"])
+    assert all(map(math.isfinite, losses)) and losses[0] != losses[1]
 
 
 def test_the_validation_loss_reaches_the_generator(tmp_path):

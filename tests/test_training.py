@@ -6,15 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
-from helpers import SMALL, TASKS, bits, one_line, random_split
+from helpers import SMALL, TASKS, bits, one_line, random_split, random_supernet
 
 from eas_core import profiles, records, train_generator, train_supernet, training
-from eas_core.data import rng
+from eas_core.data import normalise, rng
 from eas_core.errors import CheckpointError, EASError
 from eas_core.generator import ArchitectureGenerator
 from eas_core.space import LARGEST
@@ -184,16 +186,21 @@ def test_a_checkpoint_of_other_settings_is_one_line(tmp_path):
     assert "another run or search space" in one_line(error.value)
 
 
-def test_the_teacher_trains_the_largest_network_without_dropout(tmp_path):
-    """One step of plain SGD on the whole softmax, done by hand."""
-    profile = PROFILE.model_copy(
-        update={"teacher": PROFILE.teacher.model_copy(update={"epochs": 0.01, "warmup": 0.0, "batch_size": 8})}
-    )
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_the_teacher_trains_the_largest_network_without_dropout(smoothing, tmp_path):
+    """One step of plain SGD on the whole softmax, done by hand: the true class has 1 - s, and all share s."""
+    changes = {"epochs": 0.01, "warmup": 0.0, "batch_size": 8, "label_smoothing": smoothing}
+    profile = PROFILE.model_copy(update={"teacher": PROFILE.teacher.model_copy(update=changes)})
     trained, _ = train_stage("teacher", tmp_path, profile=profile)
     network = Supernet(SMALL)
     initialise(network, rng(0, "initialise"))
     images, labels, _ = train_supernet.batch(random_split(), 0, 8, profile.data, 0, "teacher")
-    torch.nn.functional.cross_entropy(network.train()(images, LARGEST), labels).backward()
+    logits = network.train()(images, LARGEST)
+    target = (1 - smoothing) * torch.nn.functional.one_hot(labels, SMALL.num_classes) + smoothing / SMALL.num_classes
+    by_hand = -(target * logits.log_softmax(1)).sum(1).mean()
+    loss = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    assert loss.item() == pytest.approx(by_hand.item(), rel=1e-6)
+    loss.backward()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, nesterov=True)
     optimizer.step()
     assert bits(network.state_dict()) == trained
@@ -215,6 +222,41 @@ def test_a_cached_teacher_says_what_the_teacher_says_of_images_that_do_not_move(
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     moving = train_stage("cached teacher", tmp_path / "moving")[1]
     assert losses[0] != pytest.approx([point["loss"] for point in moving], rel=1e-3)
+
+
+def test_without_distillation_no_teacher_is_asked(tmp_path):
+    alone = PROFILE.model_copy(update={"supernet": PROFILE.supernet.model_copy(update={"distillation": 0.0})})
+    weights = []
+    for name, network in (("a teacher", random_supernet(seed=5).float()), ("none", None)):
+        supernet = Supernet(SMALL)
+        initialise(supernet, rng(0, "initialise"))
+        loop = {"tasks": TASKS, "progress": False}
+        train_supernet.train_supernet(supernet, network, random_split(), alone, 0, tmp_path / name, **loop)
+        weights.append(bits(supernet.state_dict()))
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("batch_size", [5, 48, 512])
+def test_a_cached_teacher_is_asked_in_chunks_that_change_nothing(batch_size):
+    teacher, split = Supernet(SMALL), random_split()
+    initialise(teacher, rng(0, "teacher"))
+    whole = teacher.eval()(normalise(split.images), LARGEST)
+    assert whole.std() > 0.01
+    torch.testing.assert_close(train_supernet.teacher_logits(teacher, split, batch_size), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_a_batch_larger_than_the_split_is_the_whole_split():
+    split = random_split(per_class=2)
+    _, labels, index = train_supernet.batch(split, 3, 100, PROFILE.data, 0, "t")
+    assert sorted(index.tolist()) == list(range(12)) and torch.equal(labels, split.labels[index])
+    assert train_supernet.steps_of(3, split, 100) == 3
+
+
+def test_width_that_is_elastic_from_the_start_sorts_once_and_width_that_never_is_does_not():
+    whole, narrow = PROFILE.supernet.stages[0], PROFILE.supernet.stages[-1]
+    for stages, sorts in (((narrow, narrow), [0]), ((whole, whole), []), ((whole, narrow, narrow), [1])):
+        becomes = [number for number in range(len(stages)) if train_supernet._width_becomes_elastic(stages, number)]
+        assert becomes == sorts
 
 
 def test_supernet_stages_sample_what_they_may_and_channels_are_sorted_once(tmp_path, monkeypatch):
@@ -278,6 +320,19 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
+def test_the_optimiser_is_the_one_asked_for(kind):
+    (weight,) = torch.nn.Linear(1, 1, bias=False).parameters()
+    for momentum in (0.0, 0.9):
+        settings = profiles.Optimizer(kind=kind, lr=0.1, momentum=momentum)
+        optimizer = make_optimizer(torch.nn.ParameterList([weight]), settings)
+        assert type(optimizer).__name__.lower() == kind
+        if kind == "sgd":  # without momentum there is none of Nesterov's
+            assert {group["nesterov"] for group in optimizer.param_groups} == {momentum > 0}
+        else:
+            assert {group["fused"] for group in optimizer.param_groups} == {True}
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
 def test_biases_and_batch_norm_are_not_decayed(kind):
     network = Supernet(SMALL)
     settings = profiles.Optimizer(kind=kind, lr=0.1, weight_decay=0.5)
@@ -285,6 +340,26 @@ def test_biases_and_batch_norm_are_not_decayed(kind):
     assert decayed["weight_decay"] == 0.5 and rest["weight_decay"] == 0
     assert all(p.ndim > 1 for p in decayed["params"]) and all(p.ndim == 1 for p in rest["params"])
     assert len(decayed["params"]) + len(rest["params"]) == len(list(network.parameters()))
+
+
+# ---------------------------------------------------------------- the machine
+
+
+def test_a_training_in_another_thread_leaves_the_signals_alone(tmp_path, undisturbed):
+    before, found = signal.getsignal(signal.SIGTERM), []
+    thread = threading.Thread(target=lambda: found.append(train_stage("teacher", tmp_path)))
+    thread.start()
+    thread.join()
+    assert found == [undisturbed["teacher"]] and signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_second_ctrl_c_interrupts_unless_a_launcher_passes_on_what_was_sent(tmp_path):
+    for patient, stops in ((False, True), (True, False)):
+        with training.stop_requests(patient) as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert stop.requested
+            with pytest.raises(KeyboardInterrupt) if stops else nullcontext():
+                signal.raise_signal(signal.SIGINT)
 
 
 # ---------------------------------------------------------------- another process

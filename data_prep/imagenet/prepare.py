@@ -16,6 +16,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from data_prep.imagenet.inventory import TRAIN, VAL, Inventory, Photo, Problem
 from data_prep.imagenet.pack import Outcome
 from eas_core import records
 from eas_core.errors import DataError
+
+MOST_WORKERS = 256
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def prepare(
     truth: str | Path | None = None,
     *,
     pack: bool = True,
-    workers: int = 1,
+    workers: int | None = 1,
     seed: int = 0,
     progress: bool = True,
 ) -> Prepared:
@@ -63,7 +66,7 @@ def prepare(
         out: folder to write to.
         truth: ground truth of the validation photographs, see `truth.read`; looked for beside them if None.
         pack: also pack the photographs; otherwise they are only checked and listed.
-        workers: threads that decode, 1 to 256.
+        workers: threads that decode, 1 to 256; None for one a core.
         seed: of the hold-out.
         progress: show progress bars.
 
@@ -72,8 +75,9 @@ def prepare(
     """
     if source not in imagenet.TASKS:
         raise DataError(f"--profile: its data.source is {source!r}; allowed are {' and '.join(imagenet.TASKS)}")
-    if not 1 <= workers <= 256:
-        raise DataError(f"--workers: {workers} is not a number of threads from 1 to 256")
+    workers = decoders(os.cpu_count()) if workers is None else workers
+    if not 1 <= workers <= MOST_WORKERS:
+        raise DataError(f"--workers: {workers} is not a number of threads from 1 to {MOST_WORKERS}")
     out, paths = Path(out), [Path(path) for path in paths]
     _claim(out, source)
     wnids = [wnid for group in imagenet.TASKS[source].values() for wnid in group]
@@ -108,6 +112,11 @@ def prepare(
     kinds = {kind: number for kind in report.KINDS if (number := sum(p.kind == kind for p in problems))}
     sizes = {name: len(photos) for name, photos in splits.items()}
     return Prepared(out / "report.md", sizes, not report.differences(source, counts), kinds)
+
+
+def decoders(cores: int | None) -> int:
+    """How many threads decode if nobody says: one a core, as far as that is allowed; one if the cores are unknown."""
+    return min(cores or 1, MOST_WORKERS)
 
 
 def _claim(out: Path, source: str) -> None:

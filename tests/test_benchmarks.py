@@ -1,0 +1,87 @@
+"""The scripts in benchmarks/ run, on small inputs; what they measure here means nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from benchmarks import input_pipeline, throughput
+from eas_core import cost
+from eas_core.space import LARGEST, SearchSpace
+
+SMALL = (  # imagenet-10 in a space that costs little
+    "space.resolution=16",
+    "space.widths=[8, 8, 8, 8, 8]",
+    "space.final_width=16",
+    "space.head_width=16",
+    "generator.budget=[0.15, 0.45]",
+    "generator.task_images=2",
+    "generator.context_images=2",
+    "specialize.budgets=[0.2]",
+)
+
+
+@pytest.mark.parametrize("precision", ["no", "bf16"])
+def test_every_training_has_a_rate(precision):
+    rates = throughput.measure("cpu", 4, 5, precision, False, SMALL)
+    wanted = {"teacher", "supernet", "generator"} | ({"evaluation"} if precision == "no" else set())
+    assert set(rates) == wanted and all(rate > 0 for rate in rates.values())
+
+
+def test_rates_are_added_to_those_of_other_devices(tmp_path, monkeypatch, capsys):
+    results = tmp_path / "throughput.json"
+    results.write_text(json.dumps({"another card": {"batch": 1}}))
+
+    def measured(device, batch, steps, precision, compiled, overrides):
+        if compiled:
+            raise RuntimeError("no compiler")
+        return {"teacher": 2.0}
+
+    monkeypatch.setattr(throughput, "measure", measured)
+    throughput.main(
+        ["--device", "cpu", "--batch", "2", "--threads", str(torch.get_num_threads()), "--results", str(results)]
+    )
+    kept = json.loads(results.read_text())
+    assert list(kept) == ["another card", next(name for name in kept if "CPU, 1 thread" in name)]
+    assert set(kept[list(kept)[1]]["rates"]) == {"float32", "bfloat16"}
+    assert "compiled: not measured (no compiler)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--steps", "4"], ["--batch", "0"], ["--device", "mps"], ["--device", "cuda:99"]])
+def test_what_cannot_be_measured_is_said(words, capsys):
+    with pytest.raises(SystemExit):
+        throughput.main(words)
+    assert capsys.readouterr().err.splitlines()[-1].startswith("benchmarks.throughput: error: ")
+
+
+@pytest.mark.parametrize("given", [None, "1500"])
+def test_cores_for_a_gpu_follow_from_rates_that_are_assumed_or_given(given, tmp_path, capsys):
+    results = tmp_path / "input.json"
+    threads = torch.get_num_threads()
+    more = ["--gpu-images-per-second", given] if given else []
+    input_pipeline.main(["--count", "2", "--rounds", "1", "--results", str(results), *more])
+    torch.set_num_threads(threads)
+    found = json.loads(results.read_text())
+    assert len(found["cases"]) == 8 and all(case["images_per_core_second"] > 0 for case in found["cases"])
+    assert list(found["gpu"]["cores"]) == ([given] if given else ["500", "1000", "2000", "4000"])
+    assert found["gpu"]["images_per_second"].startswith("given" if given else "assumed")
+    with pytest.raises(SystemExit):
+        input_pipeline.main(["--count", "0"])
+
+
+def test_the_bench_agrees_with_once_for_all_on_what_it_compares():
+    bench = pytest.importorskip("benchmarks.bench")
+    space = SearchSpace(num_classes=6, resolution=32)
+    found = bench.training_step(space, batch=2, rounds=1, count=1)
+    assert found["largest relative difference of the logits"] < 1e-3 and len(found["ratios"]) == 8
+    assert bench.exact_cost(2, 1)["difference"] <= 1e-6 * cost.madds(SearchSpace(num_classes=60), [LARGEST])[0]
+    rows = bench.weight_gradients(1, 1, shapes=[(8, 8, 1)])
+    assert [row["kernel"] for row in rows] == [5, 7] and all(row["strips_ms"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("encoding", ["single-path", "multi-path"])
+def test_both_encodings_take_a_step(encoding):
+    bench = pytest.importorskip("benchmarks.bench")
+    bench.encoding_step(encoding, SearchSpace(num_classes=6, resolution=32), 2)()
