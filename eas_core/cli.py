@@ -316,7 +316,8 @@ def _evaluate(options) -> None:
 
     run, chosen = _chosen(options)
     (test,) = run.splits("test")
-    scores = score(chosen.network, test, run.tasks, test.of_task(run.tasks, chosen.task))
+    index = test.of_task(run.tasks, chosen.task)
+    scores = score(chosen.network, test, run.tasks, index, run.profile.evaluation.batch_size)
     print(json.dumps({**_describe(run, chosen), "test": scores.summary()}, indent=1))
 
 

@@ -24,6 +24,7 @@ from eas_core import profiles, records
 from eas_core.devices import ALONE, Devices
 from eas_core.errors import DataError
 from eas_core.photographs import Photographs, crop_numbers
+from eas_core.stages import versions
 from eas_core.tasks import TaskSet
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
@@ -80,7 +81,9 @@ def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
 
 
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
-    """The named splits at ``resolution`` pixels, prepared once and kept under ``cache`` (a folder keyed by the settings).
+    """The named splits at ``resolution`` pixels, prepared once and kept under ``cache``.
+
+    The folder there is named by the settings and by the version of the stage ``data``.
 
     imagenet-10 and imagenet-12 are read from where ``eas prepare`` packed them instead. Photographs that are missing or
     damaged, and settings that do not fit the source, raise :class:`DataError`.
@@ -90,7 +93,7 @@ def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str
     if settings.source in profiles.PACKED:
         return _packed(settings, resolution, names)
     relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
-    folder = Path(cache) / f"{settings.source}-{resolution}-{records.key(relevant)}"
+    folder = Path(cache) / f"{settings.source}-{resolution}-{records.key({**relevant, 'versions': versions('data')})}"
     if not all((folder / f"{name}.safetensors").exists() for name in SPLITS):
         for name, (images, labels) in _prepare(settings, resolution, Path(cache)).items():
             digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()

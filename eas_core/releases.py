@@ -16,11 +16,10 @@ import yaml
 
 from eas_core import data, pipeline, profiles, records
 from eas_core.errors import DataError
-from eas_core.stages import lineage
 from eas_core.tasks import TaskSet
 
 ROOT = Path(__file__).parents[1]
-STAGES = tuple(lineage("results")[1:])  # from the teacher on
+STAGES = ("teacher", "supernet", "generator", "specialized", "results")
 WEIGHTS = ("supernet", "generator")  # the teacher has done its work
 
 
@@ -41,8 +40,7 @@ def publish(run: pipeline.Run, target: Path) -> list[Path]:
         records.read_record(source, stage)
     sources |= {f"{stage}.safetensors": run.folder(stage) / "weights.safetensors" for stage in WEIGHTS}
     content = {target / name: source.read_bytes() for name, source in sources.items()}
-    settings = json.loads(content[target / "results.json"])["settings"]
-    profile = {"name": run.profile.name, **{name: value for name, value in settings.items() if name != "seed"}}
+    profile = {**run.profile.model_dump(mode="json"), "data": run.settings("data")["data"]}  # without the path there
     content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
     for path, blob in content.items():
         records.write_atomic(path, blob)
@@ -98,7 +96,9 @@ def _differences(plain: dict, settings: dict, prefix: str = "") -> list[tuple[st
     """``section.key`` and JSON value of every setting that is not the profile's."""
     found = []
     for name, value in plain.items():
-        key, other = prefix + name, settings.get(name)
+        if name not in settings:  # newer than the record, or without influence on it
+            continue
+        key, other = prefix + name, settings[name]
         if isinstance(value, dict):
             found += _differences(value, other, key + ".")
         elif other != value and key != "data.path":
