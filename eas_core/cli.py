@@ -325,7 +325,8 @@ def _evaluate(options) -> None:
     from eas_core.evaluate import score
 
     (test,) = run.splits("test")
-    scores = score(chosen.network, test, run.tasks, test.of_task(run.tasks, chosen.task))
+    index = test.of_task(run.tasks, chosen.task)
+    scores = score(chosen.network, test, run.tasks, index, run.profile.evaluation.batch_size)
     print(json.dumps({**_describe(run, chosen), "test": scores.summary()}, indent=1))
 
 

@@ -64,7 +64,9 @@ class Split:
 
 
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
-    """The named splits at ``resolution`` pixels, prepared once and kept under ``cache`` (a folder keyed by the settings).
+    """The named splits at ``resolution`` pixels, prepared once and kept under ``cache``.
+
+    The folder there is named by the settings and by the version of the stage ``data``.
 
     imagenet-10 and imagenet-12 are read from where ``eas prepare`` packed them instead. Photographs that are missing or
     damaged, and settings that do not fit the source, raise :class:`DataError`.

@@ -37,6 +37,11 @@ class _Record(_Model):
     provenance: dict
 
 
+class _Provenance(_Model):
+    code: str = ""
+    stages: dict[str, int] = {}
+
+
 class _Variant(_Dropout):
     records: dict[str, dict]
 
@@ -198,6 +203,7 @@ def _read(model: type, value: object, where: str) -> None:
 
 def _check_record(record: dict, stage: str, seed: int, variant: dict, where: str) -> None:
     _read(_Record, record, where)
+    _read(_Provenance, record["provenance"], f"{where}: provenance")
     settings, result = record["settings"], record["result"]
     if record["kind"] != stage:
         raise DataError(f"{where}: a record of kind {record['kind']!r}")

@@ -18,6 +18,7 @@ from eas_core.network import Network
 from eas_core.pipeline import Run
 from eas_core.space import Architecture, SearchSpace
 from eas_core.specialize import Specialized
+from eas_core.stages import versions
 
 
 class TaskNetwork(nn.Module):
@@ -54,7 +55,7 @@ def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> li
         "architecture": chosen.architecture.to_dict(),
         "space": asdict(chosen.network.space),
         "input": "float images 0..1, shape (n, 3, resolution, resolution), RGB",
-        "provenance": records.provenance(run.device),
+        "provenance": {**records.provenance(run.device), "stages": versions("specialized")},
     }
     paths = [folder / "network.safetensors", folder / "network.json"]
     records.save_tensors(paths[0], chosen.network.state_dict())

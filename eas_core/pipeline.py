@@ -30,7 +30,7 @@ from eas_core.predictor import AccuracyPredictor, fit, rank_correlation, search_
 from eas_core.progress import track
 from eas_core.run import Run, folder, make_run, same_settings
 from eas_core.space import LARGEST, SMALLEST, Architecture, from_gates, one_hot, sample, to_gates
-from eas_core.specialize import propose, specialize
+from eas_core.specialize import Proposal, Specialized, propose, specialize
 from eas_core.stages import METHODS
 from eas_core.supernet import Supernet, initialise
 from eas_core.tasks import TaskSet
@@ -160,6 +160,14 @@ def network_of(run: Run, weights: Supernet, architecture: Architecture, train: S
     return calibrate(weights.extract(architecture), train, settings.images, settings.batch_size, run.seed)
 
 
+def best_of(run: Run, proposal: Proposal, weights: Supernet, train: Split, valid: Split) -> Specialized:
+    """The best candidate of a proposal by :func:`eas_core.specialize.specialize`, with the run's settings."""
+    profile = run.profile
+    return specialize(
+        proposal, weights, train, valid, run.tasks, profile.calibration, profile.evaluation.batch_size, run.seed
+    )
+
+
 def specialized(run: Run) -> dict:
     """The record of all tasks x budgets: architectures, costs, validation accuracy, and the time the search took."""
     return _specialized(run, "specialized", generator)
@@ -185,7 +193,7 @@ def _specialize_all(run: Run, stage: str, trained, path: Path) -> dict:
     proposals = propose(network, space, scenarios, settings, run.seed)
     rows = []
     for proposal in _bar(run, proposals, "specialise"):
-        chosen = specialize(proposal, weights, train, valid, tasks, run.profile.calibration, run.seed)
+        chosen = best_of(run, proposal, weights, train, valid)
         rows.append(
             {
                 "task": tasks.names[chosen.task],
@@ -225,8 +233,8 @@ def search_seconds(
     return {"scenarios": len(scenarios), **times, "peak_memory_bytes": memory.bytes}
 
 
-def specialize_one(run: Run, task: str | int, budget: float):
-    """One scenario: the specialised network (:class:`eas_core.specialize.Specialized`) of a task under a budget.
+def specialize_one(run: Run, task: str | int, budget: float) -> Specialized:
+    """One scenario: the specialised network of a task under a budget.
 
     ``task`` is a name or a number, ``budget`` in millions of multiply-adds. An unknown task, or a budget outside the
     generator's range, raises :class:`EASError`.
@@ -236,7 +244,7 @@ def specialize_one(run: Run, task: str | int, budget: float):
     (proposal,) = propose(network, run.profile.search_space(), [scenario], run.profile.specialize, run.seed)
     weights, _ = supernet(run)
     train, valid = run.splits("train", "valid")
-    return specialize(proposal, weights, train, valid, run.tasks, run.profile.calibration, run.seed)
+    return best_of(run, proposal, weights, train, valid)
 
 
 # ---------------------------------------------------------------- OFA-V and OFA-T (section 6.2)
@@ -268,7 +276,8 @@ def _measure_pairs(run: Run, folder: Path) -> dict:
     started = saved = time.monotonic()
     with PeakMemory(run.device) as memory, stop_requests() as stop:
         for architecture in _bar(run, architectures[len(accuracy) :], "pairs"):
-            scores = score(network_of(run, weights, architecture, train), valid, tasks, index)
+            network = network_of(run, weights, architecture, train)
+            scores = score(network, valid, tasks, index, run.profile.evaluation.batch_size)
             accuracy.append([scores.accuracy(t) for t in range(len(tasks))])
             cross_entropy.append([scores.cross_entropy(t) for t in range(len(tasks))])
             late = run.deadline is not None and time.monotonic() > run.deadline

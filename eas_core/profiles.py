@@ -311,13 +311,21 @@ class Profile(Settings):
         """The section ``space`` as the value that the library works with."""
         return SearchSpace(**self.space.model_dump())
 
-    def dump(self, *sections: str) -> dict:
-        """Plain JSON-able settings of sections or of single ones (``"section.key"``), the input of stage keys and records."""
+    def dump(self, *sections: str, whole: bool = True) -> dict:
+        """Plain JSON-able settings of sections or of single ones (``"section.key"``): all for records, less for keys.
+
+        Unless ``whole``, what has the default of its section is left out, names of the supernet's stages, and sections
+        of which nothing else is left.
+        """
+        leave_out = {} if whole else {"exclude_defaults": True, "exclude": {"stages": {"__all__": {"name"}}}}
         settings: dict[str, dict] = {}
         for name in sections:
             section, _, key = name.partition(".")
-            values = getattr(self, section).model_dump(mode="json")
-            settings.setdefault(section, {}).update({key: values[key]} if key else values)
+            values = getattr(self, section).model_dump(mode="json", **leave_out)
+            if key:
+                values = {key: values[key]} if key in values else {}
+            if values:
+                settings.setdefault(section, {}).update(values)
         return settings
 
 

@@ -1,7 +1,8 @@
 """What a run leaves behind: records with provenance, keyed folders, and files that are whole or absent.
 
 Every result is a JSON record; tables and figures are made from records alone. A stage's folder is named by a hash of
-the settings that made it, so a second execution finds what is there and a changed setting rebuilds what depends on it.
+what made it (:meth:`eas_core.run.Run.key`), so a second execution finds what is there and a changed setting rebuilds
+what depends on it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from filelock import FileLock, Timeout
 
 from eas_core.errors import CheckpointError, DataError, EASError
 from eas_core.parsing import parse_json
+from eas_core.stages import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -346,14 +348,16 @@ def write_record(
 ) -> dict:
     """Write and return a record: what was asked (``settings``), what came out (``result``), and its provenance.
 
+    The provenance of a stage's record (``kind`` names it) has the versions of the stage and of all it depends on.
     ``launch`` joins the provenance: see :meth:`eas_core.devices.Devices.described`.
     """
+    made = {**provenance(device), "stages": versions(kind), **(launch or {})}
     record = {
         "kind": kind,
         "settings": settings,
         "result": result,
         "seconds": round(seconds, 3),
-        "provenance": {**provenance(device), **(launch or {})},
+        "provenance": made,
     }
     write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
     return record

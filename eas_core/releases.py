@@ -18,10 +18,10 @@ from eas_core import profiles, records, sources
 from eas_core.errors import DataError
 from eas_core.run import Run
 from eas_core.sources import TaskSet
-from eas_core.stages import lineage
+from eas_core.stages import NO_RESULT
 
 ROOT = Path(__file__).parents[1]
-STAGES = tuple(lineage("results")[1:])  # from the teacher on
+STAGES = ("teacher", "supernet", "generator", "specialized", "results")
 WEIGHTS = ("supernet", "generator")  # the teacher has done its work
 
 
@@ -38,11 +38,11 @@ def publish(run: Run, target: Path) -> list[Path]:
     """
     target = Path(target)
     sources = {f"{stage}.json": run.folder(stage) / "record.json" for stage in STAGES}
-    found = [records.read_record(source, stage) for stage, source in zip(STAGES, sources.values(), strict=True)]
+    for stage, source in zip(STAGES, sources.values(), strict=True):
+        records.read_record(source, stage)
     sources |= {f"{stage}.safetensors": run.folder(stage) / "weights.safetensors" for stage in WEIGHTS}
     content = {target / name: source.read_bytes() for name, source in sources.items()}
-    settings = found[-1]["settings"]  # of the results
-    profile = {"name": run.profile.name, **{name: value for name, value in settings.items() if name != "seed"}}
+    profile = {**run.profile.model_dump(mode="json"), "data": run.settings("data")["data"]}  # without the path there
     content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
     for path, blob in content.items():
         records.write_atomic(path, blob)
@@ -118,6 +118,6 @@ def _differences(plain: dict, recorded: dict, prefix: str = "") -> list[tuple[st
         key, other = prefix + name, recorded[name]
         if isinstance(value, dict):
             found += _differences(value, other, key + ".")
-        elif other != value and key != "data.path":
+        elif other != value and key not in NO_RESULT:
             found.append((key, json.dumps(other)))
     return found

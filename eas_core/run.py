@@ -2,9 +2,10 @@
 
 What is wrong with its settings is found here before PyTorch is loaded, which takes seconds (:func:`plan`).
 
-A stage's folder, ``runs/<profile>/<seed>/<stage>-<key>``, is named by a hash of every setting that the stage depends on.
-So a second execution finds what is there, a changed setting rebuilds what depends on it and nothing else, and variants
-of a run (other drop rates, say) share what they have in common.
+A stage's folder, ``runs/<profile>/<seed>/<stage>-<key>``, is named by a hash of every setting that the stage depends on
+and of the versions of the code that makes it. So a second execution finds what is there, a changed setting rebuilds what
+depends on it and nothing else, a mended stage is made again, and variants of a run (other drop rates, say) share what
+they have in common.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from eas_core import profiles, records, sources
 from eas_core.devices import ALONE, Devices
 from eas_core.errors import DataError, EASError
 from eas_core.sources import TaskSet
-from eas_core.stages import STAGES, lineage
+from eas_core.stages import settings_of, versions
 
 if TYPE_CHECKING:
     from eas_core.data import Split
@@ -48,19 +49,25 @@ class Run:
         """The tasks of the data source."""
         return sources.task_set(self.profile.data)
 
-    def settings(self, stage: str) -> dict:
-        """Every setting that the stage's artefact depends on."""
-        sections = [section for name in lineage(stage) for section in STAGES[name][1]]
-        settings = {"seed": self.seed, **self.profile.dump(*sections)}
-        del settings["data"]["path"]  # where photographs lie changes no result, which they are does
-        settings["data"]["digest"] = sources.pack_digest(self.profile.data)
-        if settings["data"]["digest"] is None:
-            del settings["data"]["digest"]
+    def settings(self, stage: str, whole: bool = True) -> dict:
+        """Every setting that the stage's artefact depends on; unless ``whole``, what :meth:`key` leaves out is missing."""
+        settings = {"seed": self.seed, **self.profile.dump(*settings_of(stage), whole=whole)}
+        for name in ("path", "digest"):  # where photographs lie changes no result, which they are does
+            settings["data"].pop(name, None)
+        digest = sources.pack_digest(self.profile.data)
+        if digest is not None:
+            settings["data"]["digest"] = digest
         return settings
 
     def key(self, stage: str) -> str:
-        """Ten hexadecimal digits that identify :meth:`settings`, the last part of the stage's folder."""
-        return records.key(self.settings(stage))
+        """Ten hexadecimal digits, the last part of the stage's folder: what its result is made of.
+
+        They identify the settings and the versions (:mod:`eas_core.stages`) of the stage and all it depends on. A setting
+        that has its default value is left out: so an option that is added later, and off unless asked for, renames no
+        folder of a run made without it. Hence another default makes the same key mean something else: whoever changes
+        one raises the version of the stages that read it (a test asks for that).
+        """
+        return records.key({**self.settings(stage, whole=False), "versions": versions(stage)})
 
     def folder(self, stage: str) -> Path:
         """Where the stage's artefacts lie: ``root/<profile>/<seed>/<stage>-<key>``."""
@@ -130,12 +137,13 @@ def folder(run: Run, stage: str, base: Run | None = None) -> Path:
     """Where a stage's artefacts lie, ``tested-same`` of the architectures of ``base`` included."""
     if stage != "tested-same":
         return run.folder(stage)
-    return run.folder("supernet").with_name(f"tested-same-{records.key(same_settings(run, base))}")
+    made_of = {**same_settings(run, base, whole=False), "versions": versions(stage)}
+    return run.folder("supernet").with_name(f"tested-same-{records.key(made_of)}")
 
 
-def same_settings(run: Run, base: Run) -> dict:
-    """Every setting that ``tested-same`` depends on."""
-    return {**run.settings("supernet"), "architectures": base.settings("tested-EAS")}
+def same_settings(run: Run, base: Run, whole: bool = True) -> dict:
+    """Every setting that ``tested-same`` depends on; unless ``whole``, without what keys leave out (:meth:`Run.key`)."""
+    return {**run.settings("supernet", whole), "architectures": base.settings("tested-EAS", whole)}
 
 
 def make_run(

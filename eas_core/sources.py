@@ -10,6 +10,7 @@ from data_prep import imagenet, shapes10, tiny_imagenet
 from data_prep.imagenet.index import SPLITS, describe
 from eas_core import profiles, records
 from eas_core.errors import DataError, SpaceError
+from eas_core.stages import versions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,9 +91,12 @@ def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
 
 
 def cache(settings: profiles.Data, resolution: int, folder: Path) -> dict[str, Path]:
-    """The file in ``folder`` that each prepared split has; photographs of imagenet-10 and imagenet-12 have none."""
+    """The file in ``folder`` that each prepared split has; photographs of imagenet-10 and imagenet-12 have none.
+
+    The folder in it is named by the settings and by the version of the stage ``data``.
+    """
     relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
-    own = Path(folder) / f"{settings.source}-{resolution}-{records.key(relevant)}"
+    own = Path(folder) / f"{settings.source}-{resolution}-{records.key({**relevant, 'versions': versions('data')})}"
     return {name: own / f"{name}.safetensors" for name in SPLITS}
 
 

@@ -209,17 +209,19 @@ def specialize(
     valid: Split,
     tasks: TaskSet,
     calibration: profiles.Calibration,
+    batch_size: int,
     seed: int,
 ) -> Specialized:
     """The best candidate of a proposal: highest validation accuracy on its task, cross-entropy breaking ties.
 
-    Each candidate is extracted from the supernet and calibrated on training images first (section 3.2).
+    Each candidate is extracted from the supernet and calibrated on training images first (section 3.2), and scored
+    ``batch_size`` images at a time.
     """
     index = valid.of_task(tasks, proposal.task)
     best = None
     for architecture in proposal.candidates:
         network = calibrate(supernet.extract(architecture), train, calibration.images, calibration.batch_size, seed)
-        scores = score(network, valid, tasks, index)
+        scores = score(network, valid, tasks, index, batch_size)
         rank = (scores.accuracy(), -scores.cross_entropy())
         if best is None or rank > best[0]:
             best = (rank, architecture, network)

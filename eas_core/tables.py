@@ -415,6 +415,7 @@ def stages_table(records: dict[str, dict]) -> pd.DataFrame:
             "threads": made["threads"],
             "torch": made["versions"]["torch"],
             "finished (UTC)": made["time"],
+            "version": made.get("stages", {}).get(stage, "unknown"),
             "code": made["code"],
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("stage")

@@ -658,6 +658,11 @@ BROKEN = {
     "no curve": (lambda e: records(e)["multi_path"]["result"].update(curve=[]), "multi_path: result: curve"),
     "no scenarios": (lambda e: records(e)["multi_path"]["settings"].pop("multi_path"), "settings.multi_path"),
     "no device": (lambda e: records(e)["multi_path"]["provenance"].pop("device"), "provenance: device: field required"),
+    "a version that is no number": (
+        lambda e: records(e)["tested-EAS"]["provenance"].update(stages={"teacher": "two"}),
+        "provenance: stages.teacher = 'two'",
+    ),
+    "no state of the code": (lambda e: records(e)["tested-EAS"]["provenance"].update(code=[]), "provenance: code = []"),
     "other test images": (
         lambda e: records(e)["tested-EAS"]["result"].update(test_digest="e" * 64),
         "tested on different images, test_digest is dddd",
@@ -711,3 +716,37 @@ def test_whatever_value_is_damaged_nothing_but_a_data_error_comes_out():
             one_line(error)
             refused += 1
     assert refused > len(chosen) // 2
+
+
+# ---------------------------------------------------------------- records of several versions of the code
+
+
+def made_by(evidence: list[dict], seed: int, **provenance) -> list[dict]:
+    """The evidence, with this in the provenance of all records of one seed."""
+    for variant in evidence[seed]["variants"].values():
+        for record in variant["records"].values():
+            record["provenance"].update(provenance)
+    return evidence
+
+
+ONE, TWO = {"teacher": 1, "supernet": 1}, {"teacher": 1, "supernet": 2}
+
+
+@pytest.mark.parametrize(
+    "seeds, said",
+    [
+        ([{}, {}], ""),
+        ([{"code": "a"}, {"code": "b"}], "come from 2 states of the code (a, b) and say no versions"),
+        ([{"stages": ONE}, {"stages": ONE}], ""),
+        ([{"stages": ONE, "code": "a"}, {"stages": ONE, "code": "b"}], ""),  # versions say that results are the same
+        ([{"stages": ONE}, {"stages": TWO}], "come from different versions of the code: supernet 1 and 2"),
+        ([{"stages": ONE}, {}], "do not say which versions they are of"),
+    ],
+)
+def test_records_of_one_experiment_made_by_different_code_are_labelled(seeds, said):
+    evidence = [one_seed(0), one_seed(1)]
+    for number, provenance in enumerate(seeds):
+        made_by(evidence, number, **provenance)
+    assert claims.judge(evidence), "old records and new ones can be judged"
+    warning = findings.mixed(evidence)
+    assert "\n" not in warning and said in warning and bool(warning) == bool(said)

@@ -238,15 +238,15 @@ def test_the_best_candidate_on_the_validation_split_wins(candidates):
     before = bits(supernet.state_dict())
     proposal = Proposal(1, 2.0, tuple(candidates), False)
     calibration = profiles.Calibration(images=24, batch_size=12)
-    chosen = specialize(proposal, supernet, train, valid, TASKS, calibration, seed=0)
+    chosen = specialize(proposal, supernet, train, valid, TASKS, calibration, 5, seed=0)
     index = valid.of_task(TASKS, 1)
     ranks = {}
     for architecture in candidates:
-        scores = score(calibrate(supernet.extract(architecture), train, 24, 12, 0), valid, TASKS, index)
+        scores = score(calibrate(supernet.extract(architecture), train, 24, 12, 0), valid, TASKS, index, 5)
         ranks[architecture] = (scores.accuracy(), -scores.cross_entropy())
     assert ranks[chosen.architecture] == max(ranks.values())
     assert (chosen.valid_accuracy, -chosen.valid_loss) == ranks[chosen.architecture]
     assert chosen.madds == cost(chosen.architecture) and chosen.candidates == len(candidates)
     assert bits(supernet.state_dict()) == before
-    again = score(chosen.network, valid, TASKS, index)  # the network that is handed out is the one that was measured
+    again = score(chosen.network, valid, TASKS, index, 5)  # the network that is handed out is the one that was measured
     assert again.accuracy() == chosen.valid_accuracy
