@@ -254,7 +254,7 @@ def test_what_is_stored_is_of_these_versions(stored):
         ("teacher", "data.shift=1"),
         ("supernet", "supernet.distillation=0.98"),
         ("supernet", "supernet.task_dropout.q=0.58"),
-        ("generator", "generator.aim=0.6"),
+        ("generator", "generator.aim=0.9"),
         ("multi_path", "generator.aim=0.9"),
         ("specialized", "specialize.tolerance=0.02"),
         ("tested-EAS", "calibration.batch_size=12"),

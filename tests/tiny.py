@@ -41,17 +41,16 @@ LEFT_OUT = ("seconds", "search_seconds", "peak_memory_bytes", "correct", "test_d
 # How far statistics may be off, as a share of their size. With other instructions of the CPU (AVX-512, AVX2, SSE4.1) or
 # another library for convolutions those of this run differ by 5e-7 for the teacher, 3e-5 for the supernet and up to 4e-4
 # for what comes after it,
-TOLERANCE = {"teacher": 2e-5, "supernet": 2e-4}
+TOLERANCE = {"teacher": 2e-5, "supernet": 2e-4, "generator": 3e-2}
 ELSEWHERE = 5e-3
 # unless rounding tips something over: an image whose two best classes are about equally likely, a gate whose logit is about
-# the noise. Then a choice between two networks may follow, and the random ones of that cost. So shares of images may be off
+# the noise (which changes the generator's curve by up to 8e-3). Then a choice between two networks may follow, and the random ones of that cost. So shares of images may be off
 # by this, a tenth of the rows by anything, and what random networks are compared in by more.
 OF_IMAGES = 0.05
 COMPARED = 0.1
 COUNTED = (
     *("accuracy", "task accuracy", "mean_accuracy", "valid_accuracy", "random_accuracy", "random_by_task", "interval"),
     *("difference", "deviation", "by_task_deviation", "sampling_error"),
-    "cost error",  # of the few gates that a step samples: one that tips over is a share of them
 )
 
 
