@@ -92,6 +92,9 @@ def to_onnx(network: TaskNetwork) -> bytes:
     """The network as ONNX with a free batch size; needs the packages ``onnx`` and ``onnxscript``, or raises :class:`EASError`."""
     size = network.network.space.resolution
     try:
+        import onnx  # noqa: F401 - PyTorch needs both, and says so late or, where it has asked before, not at all
+        import onnxscript  # noqa: F401
+
         program = torch.onnx.export(
             network,
             (torch.zeros(2, 3, size, size),),
