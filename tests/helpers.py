@@ -74,6 +74,13 @@ def random_split(name: str = "train", per_class: int = 8, space: SearchSpace = S
     return Split(name, images, labels, name)
 
 
+def replaced(settings: list[str], *more: str) -> list[str]:
+    """Overrides of a profile, ``more`` in the place of those that set the same, or a part of it."""
+    names = [override.split("=")[0] for override in more]
+    kept = [entry for entry in settings if not any(f"{entry.split('=')[0]}.".startswith(f"{name}.") for name in names)]
+    return [*kept, *more]
+
+
 def drawing(name: str, size=(24, 18), mode="RGB", form="JPEG") -> bytes:
     """A JPEG that its name determines."""
     seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")

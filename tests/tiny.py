@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from helpers import replaced
 
 from eas_core import pipeline, profiles, records
 from eas_core.stages import STAGES, lineage, settings_of, versions
@@ -56,9 +57,7 @@ COUNTED = (
 
 def make_run(root: Path, *overrides: str) -> pipeline.Run:
     """The tiny run; what ``overrides`` set takes the place of what is set here."""
-    names = [override.split("=")[0] for override in overrides]
-    kept = [entry for entry in SMALL if not any(f"{entry.split('=')[0]}.".startswith(f"{name}.") for name in names)]
-    return pipeline.make_run("smoke", root=root, overrides=[*kept, *overrides], device="cpu", progress=False)
+    return pipeline.make_run("smoke", root=root, overrides=replaced(SMALL, *overrides), device="cpu", progress=False)
 
 
 def make(run: pipeline.Run, stage: str) -> dict:
