@@ -4,7 +4,8 @@ A smaller kernel is the centre of the 7 x 7 kernel, a smaller width its leading 
 without once-for-all's kernel transformation, section 4). :meth:`ElasticBlock.forward` *slices* the weights;
 :meth:`ElasticBlock.forward_gated` multiplies by 0/1 masks instead and is differentiable in the gates. Both compute the
 same function. What that takes: BatchNorm gives a switched-off channel its bias, so the channel mask comes after the
-activation; squeeze-excite has a hidden layer whose width follows the active width, so it is masked too.
+activation (on the weights that read it: one number a channel instead of one a pixel); squeeze-excite has a hidden layer
+whose width follows the active width, so it is masked too.
 """
 
 from __future__ import annotations
