@@ -1,4 +1,4 @@
-# make book | claims | test | coverage | bench | clean | distclean | help
+# make book | claims | test | coverage | lint | bench | clean | distclean | help
 
 PROFILE ?= demo
 SEED ?= 0
@@ -18,15 +18,17 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book claims test coverage browser bench clean distclean
+.PHONY: help book claims test coverage lint browser bench clean distclean
 
 help:
-	@echo "make book   train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
-	@echo "make claims the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
-	@echo "make test   the test suite"
-	@echo "make coverage the test suite, and the branches of the library that no test takes"
-	@echo "make bench  speed against once-for-all's own code"
-	@echo "make clean  remove the built book and executed notebooks; make distclean also runs/ and .venv/"
+	@echo "make book       train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
+	@echo "make claims     the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
+	@echo "make test       the test suite"
+	@echo "make coverage   the test suite, and the branches of the library that no test takes"
+	@echo "make lint       ruff: rules and format"
+	@echo "make bench      speed against once-for-all's own code"
+	@echo "make clean      remove the built book and executed notebooks"
+	@echo "make distclean  the same, and runs/ and .venv/"
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=...")'
@@ -60,6 +62,9 @@ claims: .venv/book.stamp
 
 test: .venv/test.stamp browser
 	@$(BIN)/python -m pytest
+
+lint: .venv/test.stamp
+	@$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --no-cache --check .
 
 coverage: .venv/test.stamp browser
 	@rm -rf .coverage

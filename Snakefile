@@ -10,6 +10,7 @@
 # where the jobs train then. A job is made again when a setting that it depends on changes, a notebook of the book also
 # when its file or the library changes.
 
+import re
 from pathlib import Path
 
 from eas_core import evidence, profiles
@@ -35,7 +36,7 @@ try:
 except EASError as error:
     sys.exit(str(error))
 JOBS = {job.name.replace(" ", "_"): job for job in evidence.jobs(profile)}
-KINDS = list(dict.fromkeys(name.split("_")[0] for name in JOBS))
+KINDS = list(dict.fromkeys(job.kind for job in JOBS.values()))
 FOLDER = f"{RUNS}/{profile.name}/jobs"
 
 # Each notebook of the book in the order of execution, and the kinds of jobs whose results it uses.
@@ -81,7 +82,7 @@ def needed(name: str) -> list[str]:
     own = profile.supernet.task_dropout
     main = {job: entry for job, entry in JOBS.items() if (entry.q, entry.reading) == (own.q, own.reading)}
     jobs = JOBS if name in ALL_SEEDS else main
-    return [made(job, seed) for seed in seeds for job in jobs if job.split("_")[0] in NOTEBOOKS[name]]
+    return [made(job, seed) for seed in seeds for job, entry in jobs.items() if entry.kind in NOTEBOOKS[name]]
 
 
 rule book:
@@ -102,12 +103,12 @@ for kind in KINDS:
             lambda wildcards: [made(name, wildcards.seed) for name in JOBS[wildcards.job].after],
             notebook="notebooks/jobs/job.ipynb",
             script="book/execute.py",
-        output: FOLDER + "/{seed,[0-9]+}/{job,%s(_.*)?}.ipynb" % kind
+        output: FOLDER + "/{seed,[0-9]+}/{job,%s}.ipynb" % "|".join(re.escape(name) for name, job in JOBS.items() if job.kind == kind)
         params:
             seed=lambda wildcards: wildcards.seed,
             job=lambda wildcards: JOBS[wildcards.job].name,
             stage_keys=lambda wildcards: evidence.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
-        threads: 2 * THREADS if kind == "teacher" else THREADS # nothing else can run before there is a teacher
+        threads: THREADS
         resources: gpu=GPU
         priority: 1000 - 10 * KINDS.index(kind)
         shell: EXECUTE + "-p job {params.job:q}"
@@ -158,4 +159,8 @@ rule html:
     input: EXECUTED.values(), PAGES, LIBRARY, "_config.yml", "book/executed/run_times.md", "book/executed/gallery.md", "book/executed/cost.md"
     output: touch("_build/html.done")
     threads: workflow.cores
-    shell: "python book/build.py"
+    shell: # what was not checked does not become the book
+        "python book/build.py _build/unfinished && "
+        "python book/check.py _build/unfinished/_build/html "
+        "--profile {PROFILE:q} --seed {SEED} --seeds {LISTED} --runs {RUNS:q} --set={SET:q} && "
+        "rm -rf _build/html && mv _build/unfinished/_build/html _build/html && rm -r _build/unfinished"

@@ -28,46 +28,26 @@ from ofa.nas.search_algorithm import EvolutionFinder
 from ofa.utils import profile as ofa_profile
 from torch import Tensor
 
+from benchmarks import proposals
 from benchmarks.ofa_search import OfaAccuracy, OfaCost
-from eas_core import cost, depthwise, elastic, pipeline, profiles, records
+from benchmarks.timing import clock, median_ms, ratios, table
+from eas_core import cost, elastic, kernels, profiles, records
 from eas_core.data import rng
 from eas_core.evolution import evolve
 from eas_core.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
-from eas_core.memory import PeakMemory
+from eas_core.memory import PeakMemory, keep_freed_memory
 from eas_core.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
 from eas_core.predictor import AccuracyPredictor, search_objective
 from eas_core.space import Architecture, SearchSpace, sample
-from eas_core.specialize import propose
 from eas_core.supernet import Supernet, initialise
-from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss
-from eas_core.training import keep_freed_memory
+from eas_core.train_generator import joint_loss
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def clock() -> float:
-    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
-
-
 def plain_depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """What :func:`eas_core.depthwise.depthwise_conv` does without its own weight gradient."""
+    """What :func:`eas_core.convolution.depthwise_conv` does without its own weight gradient."""
     return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=weight.shape[0])
-
-
-def ratios(slow: list[float], fast: list[float]) -> dict:
-    """Median and 10-90 % spread of slow / fast, paired by position (round and architecture)."""
-    values = sorted(a / b for a, b in zip(slow, fast, strict=True))
-    tenth = len(values) // 10
-    return {"median": statistics.median(values), "low": values[tenth], "high": values[-1 - tenth], "n": len(values)}
-
-
-def median_ms(work, repeats: int) -> float:
-    times = []
-    for _ in range(repeats + 2):  # the first two warm up
-        tick = clock()
-        work()
-        times.append(clock() - tick)
-    return 1e3 * statistics.median(times[2:])
 
 
 # ---------------------------------------------------------------- 1: a training step of random sub-networks
@@ -115,7 +95,7 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
 
     variants = {
         "ours": (ours, last, elastic.depthwise_conv),
-        "ours without strips": (ours, last, plain_depthwise),
+        "ours, oneDNN's weight gradient": (ours, last, plain_depthwise),
         "ofa": (same, images, None),
         "ofa, channels-last": (same_last, last, None),
         "ofa with kernel transformation": (shipped, images, None),
@@ -125,11 +105,11 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
         if x is last:
             network.to(memory_format=torch.channels_last)
     optimizers = {n: torch.optim.SGD(v[0].parameters(), 0.01, 0.9, nesterov=True) for n, v in variants.items()}
-    strips = elastic.depthwise_conv
+    own = elastic.depthwise_conv
 
     def step(name: str, architecture: Architecture) -> float:
         network, x, conv = variants[name]
-        elastic.depthwise_conv = conv or strips
+        elastic.depthwise_conv = conv or own
         tick = clock()
         if conv is None:
             activate(network, architecture)
@@ -139,7 +119,7 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
         optimizers[name].zero_grad()
         F.cross_entropy(logits, labels).backward()
         optimizers[name].step()
-        elastic.depthwise_conv = strips
+        elastic.depthwise_conv = own
         return clock() - tick
 
     seconds = {}
@@ -169,8 +149,8 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
             versus("ofa / default", "ours / default"),
             versus("ofa / keep_freed_memory", kept),
             versus("ofa, channels-last / keep_freed_memory", kept),
-            versus("ours without strips / keep_freed_memory", kept),
-            versus("ours without strips / default", "ours / default"),
+            versus("ours, oneDNN's weight gradient / keep_freed_memory", kept),
+            versus("ours, oneDNN's weight gradient / default", "ours / default"),
             versus("ours / default", kept),
         ],
     }
@@ -196,38 +176,7 @@ def exact_cost(count: int, counted: int) -> dict:
     return {"architectures": count, "counted by ofa": counted, **times, "difference": difference}
 
 
-# ---------------------------------------------------------------- 3: the generator
-
-
-def generator_times() -> dict:
-    """Milliseconds for 50 scenarios: one forward pass, and the pass with sampling and enforcing the budgets.
-
-    The generator of the demo profile, trained on the cost alone for a moment, so that samples fit as often as they do
-    after real training (an untrained one has to derive most architectures, which takes longer).
-    """
-    run = pipeline.make_run("demo", device="cpu", progress=False)
-    space, settings, low_high = run.profile.search_space(), run.profile.specialize, run.profile.generator.budget
-    network = pipeline.new_generator(run)
-    optimizer, draw = torch.optim.Adam(network.parameters(), 0.01), rng(0, "bench", "generator")
-    scenarios = [(t, budget) for budget in settings.budgets for t in range(len(run.tasks))]
-    task, budget = torch.tensor([t for t, _ in scenarios]), torch.tensor([b for _, b in scenarios])
-    found = {"scenarios": len(scenarios), "samples": settings.samples}
-    for name, steps in (("untrained", 0), ("trained", 400)):
-        for _ in range(steps):
-            t, b = draw_scenarios(64, len(run.tasks), low_high, draw)
-            optimizer.zero_grad()
-            cost_loss(cost.madds_millions(space, sample_gates(network(t, b), 1.0, draw)), 0.975 * b).backward()
-            optimizer.step()
-        with torch.no_grad():
-            found[name] = {
-                "forward_ms": median_ms(lambda: network(task, budget), 20),
-                "with_sampling_ms": median_ms(lambda: propose(network, space, scenarios, settings, 0), 10),
-                "derived": sum(p.derived for p in propose(network, space, scenarios, settings, 0)),
-            }
-    return found
-
-
-# ---------------------------------------------------------------- 4: the depthwise weight gradient
+# ---------------------------------------------------------------- 3: the depthwise weight gradient
 
 
 # (channels, size, stride)
@@ -235,22 +184,23 @@ SHAPES = [(96, 16, 1), (96, 8, 1), (96, 16, 2), (240, 8, 1), (480, 8, 1), (480, 
 
 
 def weight_gradients(batch: int, repeats: int, shapes: list[tuple[int, int, int]] = SHAPES) -> list[dict]:
-    """Milliseconds of one depthwise weight gradient, oneDNN's against strips, per shape and kernel size."""
+    """Milliseconds of one depthwise weight gradient, oneDNN's against ours, per shape and kernel size."""
     rows, draw = [], rng(0, "bench", "depthwise")
     for channels, size, stride in shapes:
         for kernel in (5, 7):
             x = torch.randn(batch, channels, size, size, generator=draw).contiguous(memory_format=torch.channels_last)
             weight = torch.randn(channels, 1, kernel, kernel, generator=draw)
             grad = torch.randn_like(plain_depthwise(x, weight, stride))
-            pad = (kernel // 2, kernel // 2)
-            plain = median_ms(lambda: depthwise._gradients(grad, x, weight, stride, pad, wanted=1), repeats)
-            strips = median_ms(lambda: depthwise._weight_gradient(grad, x, weight, stride), repeats)
+            y = plain_depthwise(x, weight.requires_grad_(), stride)
+            arrays = [t.permute(0, 2, 3, 1).numpy() for t in (grad, x)]
+            plain = median_ms(lambda: torch.autograd.grad(y, weight, grad, retain_graph=True), repeats)
+            ours = median_ms(lambda: kernels.depthwise_weight_gradient(*arrays, kernel, stride), repeats)
             shape = {"channels": channels, "size": size, "stride": stride, "kernel": kernel}
-            rows.append({**shape, "plain_ms": plain, "strips_ms": strips, "ratio": plain / strips})
+            rows.append({**shape, "plain_ms": plain, "ours_ms": ours, "ratio": plain / ours})
     return rows
 
 
-# ---------------------------------------------------------------- 5: single-path against multi-path
+# ---------------------------------------------------------------- 4: single-path against multi-path
 
 
 def encoding_step(encoding: str, space: SearchSpace, batch: int) -> Callable[[], None]:
@@ -317,7 +267,7 @@ def encodings(space: SearchSpace, batch: int, rounds: int) -> dict:
     }
 
 
-# ---------------------------------------------------------------- 6: evolutionary search
+# ---------------------------------------------------------------- 5: evolutionary search
 
 
 def evolution_times(ofa_scenarios: int) -> dict:
@@ -343,11 +293,6 @@ def evolution_times(ofa_scenarios: int) -> dict:
 # ---------------------------------------------------------------- report
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def markdown(result: dict) -> str:
     step, exact, gen = result["training step"], result["exact cost"], result["generator"]
     where, settings = result["provenance"], step["settings"]
@@ -362,7 +307,7 @@ def markdown(result: dict) -> str:
         f"{settings['architectures']} architectures x {settings['rounds']} rounds, forward + backward + SGD. `ofa` "
         "runs without its kernel transformation unless said, with the same weights: the logits of both differ by at "
         f"most {step['largest relative difference of the logits']:.0e} of the largest. *keep_freed_memory* is the "
-        "allocator setting that `eas_core` trains with; *strips* its weight gradient of depthwise convolutions.\n",
+        "allocator setting that `eas_core` runs with; *oneDNN's weight gradient* replaces its own of depthwise convolutions.\n",
         table(
             ["compared", "images/s", "with", "images/s", "ratio (median)", "10-90 %"],
             [
@@ -380,13 +325,9 @@ def markdown(result: dict) -> str:
               f"**{exact['ofa_ms'] / exact['ours_ms']:,.0f}**"]],
         ),
         f"\n## Generator, {gen['scenarios']} scenarios\n",
-        table(
-            ["generator", "forward pass", f"with {gen['samples']} samples each and budgets enforced", "derived"],
-            [
-                [n, f"{gen[n]['forward_ms']:.2f} ms", f"{gen[n]['with_sampling_ms']:.1f} ms", str(gen[n]["derived"])]
-                for n in ("untrained", "trained")
-            ],
-        ),
+        f"Up to {gen['samples']} samples a scenario until enough fit, budgets kept; *derived*: scenarios in which no "
+        "sample fitted.\n",
+        proposals.markdown(gen),
         f"\n## Evolutionary search, {result['evolution']['scenarios']} scenarios\n",
         "Population 100, 500 generations, the same predictor (three hidden layers of 400) and the same cost; wall time, "
         f"`ofa`'s search timed on single scenarios and multiplied by {result['evolution']['scenarios']}.\n",
@@ -409,12 +350,12 @@ def markdown(result: dict) -> str:
                 f"**{result['encodings']['memory ratio']:.1f}**"]],
         ),
         "\n## Depthwise weight gradient\n",
-        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's own against strips three columns wide.\n",
+        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's against that of `eas_core.kernels`.\n",
         table(
-            ["channels", "size", "stride", "kernel", "oneDNN", "strips", "ratio"],
+            ["channels", "size", "stride", "kernel", "oneDNN", "ours", "ratio"],
             [
                 [str(r["channels"]), str(r["size"]), str(r["stride"]), str(r["kernel"]), f"{r['plain_ms']:.2f}",
-                 f"{r['strips_ms']:.2f}", f"**{r['ratio']:.1f}**"]
+                 f"{r['ours_ms']:.2f}", f"**{r['ratio']:.1f}**"]
                 for r in result["depthwise"]
             ],
         ),
@@ -435,7 +376,7 @@ def main() -> None:
     result = {
         "training step": training_step(space, options.batch, options.rounds, options.architectures),
         "exact cost": exact_cost(1000, 5),
-        "generator": generator_times(),
+        "generator": proposals.measure(),
         "evolution": evolution_times(3),
         "encodings": encodings(space, options.batch, options.rounds),
         "depthwise": weight_gradients(options.batch, 10),

@@ -24,6 +24,7 @@ from eas_core.data import Split, rng
 from eas_core.devices import Devices
 from eas_core.errors import EASError
 from eas_core.generator import ArchitectureGenerator
+from eas_core.parsing import parse_json
 from eas_core.run import usable_device
 from eas_core.space import sample
 from eas_core.supernet import Supernet, initialise
@@ -50,7 +51,7 @@ def network_of(profile: profiles.Profile, device: str) -> Supernet:
 def seconds_a_step(train, folder: Path) -> float:
     """The median time of a step, from the metrics that the training loop writes."""
     train(folder=folder)
-    times = [json.loads(line)["seconds"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    times = [parse_json(line)["seconds"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return statistics.median(b - a for a, b in zip(times[WARM_UP:], times[WARM_UP + 1 :], strict=False))
 
 
@@ -116,8 +117,9 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"steps: at least {WARM_UP + 3}; batch: at least 1")
     if options.threads:
         torch.set_num_threads(options.threads)
-    try:
+    try:  # before anything is measured
         device = usable_device(options.device)
+        kept = records.read_json(options.results, "results") if options.results.exists() else {}
     except EASError as error:
         parser.error(str(error))
     where = records.provenance(device)
@@ -132,7 +134,6 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"{label}: not measured ({' '.join(str(error).split()):.100})")
             continue
         print(f"{label}: " + ", ".join(f"{stage} {rate:.3g}/s" for stage, rate in rows[label].items()), flush=True)
-    kept = json.loads(options.results.read_text()) if options.results.exists() else {}
     kept[name] = {"batch": options.batch, "rates": rows, "provenance": where}
     records.write_atomic(options.results, (json.dumps(kept, indent=1) + "\n").encode())
 

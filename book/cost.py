@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from data_prep import imagenet
 from eas_core import profiles
+from eas_core.parsing import parse_json
 
 HELD_OUT = 10_000  # training photographs, section 4
 HOUR = 3600
@@ -111,4 +111,8 @@ def page(results: dict) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(json.loads(Path(sys.argv[1]).read_text())))
+    try:
+        results = parse_json(Path(sys.argv[1]).read_bytes())
+    except (OSError, ValueError) as error:
+        sys.exit(f"results: {sys.argv[1]}: {error}")
+    sys.stdout.write(page(results))

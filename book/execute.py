@@ -22,6 +22,8 @@ import nbformat
 import papermill
 import psutil
 
+from eas_core.parsing import parse_json
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -41,14 +43,21 @@ def main() -> int:
         "seed": options.seed,
         "runs": options.runs,
         "overrides": shlex.split(options.set),
-        **{name: _value(text) for name, text in options.more},
     }
+    for name, text in options.more:
+        if name in parameters:
+            parser.error(f"-p {name} {text}: {name} is already {parameters[name]!r}")
+        try:
+            parameters[name] = _value(text)
+        except ValueError as error:
+            parser.error(f"-p {name}: {error}")
     return execute(options.source, options.target, parameters)
 
 
 def _value(text: str):
+    """A parameter's value: JSON, or else the text itself; JSON with a key twice raises ValueError."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except json.JSONDecodeError:
         return text
 

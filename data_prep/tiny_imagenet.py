@@ -5,14 +5,14 @@ pairs of groups overlap in WordNet, and there the narrower group takes its class
 that are no dogs, Arthropod the arthropods that are no insects, Food the foods that are no fruit or vegetable.
 
 The archive's own validation split (50 photographs a class, with labels) is the test set; its test split has no labels
-and is not read. The photographs are for research use only: nothing here writes beside them or copies them.
+and is not read. The photographs are for research use only: nothing here writes beside them or copies them. Re-packed
+copies whose `.JPEG` files hold PNGs are read too, by the rule of `pictures`.
 
 Source: Stanford CS231n, http://cs231n.stanford.edu/tiny-imagenet-200.zip
 """
 
 import hashlib
 import http.client
-import io
 import os
 import struct
 import urllib.request
@@ -27,6 +27,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from data_prep import pictures
 from eas_core.errors import DataError
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
@@ -122,18 +123,8 @@ TASKS: dict[str, tuple[str, ...]] = {task: tuple(group) for task, group in _GROU
 CLASS_NAMES: dict[str, str] = {wnid: name for group in _GROUPS.values() for wnid, name in group.items()}
 _LABELS = {wnid: label for label, wnid in enumerate(CLASS_NAMES)}  # 6 * task + position
 
-# What a damaged archive, file or JPEG raises from zipfile, zlib, the file system and the decoder.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    SyntaxError,
-    Image.DecompressionBombError,
-)
+# What a damaged archive, file or photograph raises from zipfile, zlib, the file system and `pictures.decode`.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +157,7 @@ def load(path: str | os.PathLike, resolution: int, *, progress: bool = True) -> 
     Raises:
         DataError: the path is missing or not Tiny-ImageNet, a class or photograph is missing, or photographs do not
             decode. All photographs are tried first, so the line counts every damaged one. Bit errors that leave a
-            valid JPEG are noticed in the zip (by its CRC-32), not in a folder.
+            valid image are noticed in the zip (by its CRC-32), not in a folder.
     """
     if type(resolution) is not int or not 8 <= resolution <= SIZE:
         raise DataError(f"resolution: {resolution!r} is not a whole number of pixels from 8 to {SIZE}")
@@ -182,6 +173,12 @@ def load(path: str | os.PathLike, resolution: int, *, progress: bool = True) -> 
     labels = [np.fromiter(names.values(), np.int64, len(names)) for names in (train, test)]
     names = [[f"{ROOT}/{name}" for name in names] for names in (train, test)]
     return Photographs(images[0], labels[0], images[1], labels[1], names[0], names[1])
+
+
+def check(path: str | os.PathLike) -> None:
+    """Raise DataError if `path` is not Tiny-ImageNet, as its files are named; no photograph is read."""
+    with _open(path) as (members, read):
+        _index(path, members, read)
 
 
 def download(folder: str | os.PathLike, url: str = URL, sha256: str | None = SHA256, *, progress: bool = True) -> Path:
@@ -265,7 +262,11 @@ def _index(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Find the photographs of the 60 classes: name -> label of the training and of the test set, in order."""
     needed = ("wnids.txt", "val/val_annotations.txt", "train/", "val/images/")
-    absent = [need for need in needed if not any(name == need or name.startswith(need) for name in members)]
+    absent = [
+        need
+        for need in needed
+        if not any(name == need or need[-1] == "/" and name.startswith(need) for name in members)
+    ]
     if absent:
         raise DataError(f"{path}: not Tiny-ImageNet, there is no {', no '.join(f'{ROOT}/{name}' for name in absent)}")
 
@@ -309,21 +310,18 @@ def _index(
 def _decode(
     read: Callable[[str], bytes], names: Collection[str], resolution: int, bar: tqdm, damaged: list, misshapen: list
 ) -> np.ndarray:
-    """Decode the named JPEGs to uint8 (N, 3, R, R), grayscale as RGB; append the names that fail to the two lists."""
+    """Decode the named photographs to uint8 (N, 3, R, R), RGB; append the names that fail to the two lists."""
     out = np.zeros((len(names), 3, resolution, resolution), np.uint8)
     for slot, name in zip(out, names, strict=True):
         bar.update()
         try:
-            image = Image.open(io.BytesIO(read(name)), formats=["JPEG"])
-            if image.size != (SIZE, SIZE):
-                misshapen.append(name)
-                continue
-            image.load()
+            image = pictures.decode(read(name))
         except _DAMAGE:
             damaged.append(name)
             continue
-        if image.mode != "RGB":
-            image = image.convert("RGB")
+        if image.size != (SIZE, SIZE):
+            misshapen.append(name)
+            continue
         if resolution < SIZE:
             image = image.resize((resolution, resolution), Image.Resampling.BICUBIC)  # antialiased when it shrinks
         slot[:] = np.asarray(image).transpose(2, 0, 1)

@@ -20,7 +20,7 @@ from eas_core.supernet import Supernet
 def calibrate(network: Network, split: Split, images: int, batch_size: int, seed: int) -> Network:
     """Set the running statistics of an extracted network to their mean over ``images`` random training images.
 
-    The same images are used for every network of a ``seed``. Returns the network in eval mode. A
+    The mean is over batches of ``batch_size``, weighted by their images, since the last one may be shorter. The same images are used for every network of a ``seed``. Returns the network in eval mode. A
     :class:`~eas_core.supernet.Supernet` raises :class:`SpaceError`: its statistics are
     shared. So does the test split: no statistics may come from it.
     """
@@ -32,10 +32,13 @@ def calibrate(network: Network, split: Split, images: int, batch_size: int, seed
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over batches
     network.train()
     order = torch.randperm(len(split), generator=rng(seed, "calibration"))[:images].to(split.labels.device)
+    seen = 0
     for index in order.split(min(batch_size, len(order))):
+        seen += len(index)
+        for norm in norms:
+            norm.momentum = len(index) / seen  # the mean over batches by their images: the last one may be shorter
         network(normalise(split.images[index]))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

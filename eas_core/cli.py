@@ -1,4 +1,8 @@
-"""The command line, ``eas``: run, tasks, prepare, cost, specialize, evaluate, export, report, claims, release."""
+"""The command line, ``eas``: run, tasks, prepare, cost, specialize, evaluate, export, report, claims, release.
+
+Modules that import PyTorch or pandas, which takes seconds, are imported once all that can be wrong with the options has
+been looked at.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="override a setting, e.g. --set supernet.batch_size=64; may be repeated",
+        help="override a setting, e.g. --set supernet.batch_size=64; may be repeated for other settings",
     )
     common.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
     common.add_argument("--runs", default="runs", metavar="FOLDER", help="where artefacts lie (default: runs)")
@@ -184,10 +188,11 @@ def _scenario(command: argparse.ArgumentParser) -> None:
     command.add_argument("--budget", required=True, type=float, help="millions of multiply-adds")
 
 
-def _make_run(options, **more):
-    from eas_core import pipeline
+def _plan(options, **more):
+    """The run that the options name; ``ready()`` then looks for its device, with PyTorch."""
+    from eas_core.run import plan
 
-    return pipeline.make_run(
+    return plan(
         options.profile,
         options.seed,
         options.runs,
@@ -201,13 +206,17 @@ def _make_run(options, **more):
 def _run(options) -> None:
     from dataclasses import replace
 
-    from eas_core import devices, pipeline
+    from eas_core import devices
 
     team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
     if team.count == 1 and threading.current_thread() is threading.main_thread():
         # as Ctrl-C; while training, a step and saving go first (a launcher's processes agree on a stop there instead)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run = _make_run(options, max_minutes=options.max_minutes, devices=team)
+    run = _plan(options, max_minutes=options.max_minutes, devices=team)
+    run.check_data()
+    run = run.ready()
+    from eas_core import pipeline
+
     with team.first_alone():
         run.splits("train", "valid")
     stages = lineage(options.until)[1:]
@@ -226,13 +235,13 @@ def _run(options) -> None:
 
 
 def _tasks(options) -> None:
-    from eas_core import data, profiles
+    from eas_core import profiles, sources
 
     settings = profiles.load(options.profile, options.overrides).data
     if options.json:
-        print(json.dumps(data.class_ids(settings), indent=1))
+        print(json.dumps(sources.class_ids(settings), indent=1))
         return
-    tasks = data.task_set(settings)
+    tasks = sources.task_set(settings)
     for task, classes in zip(tasks.names, tasks.classes, strict=True):
         print(f"{task}: {', '.join(tasks.class_names[c] for c in classes)}")
 
@@ -262,16 +271,17 @@ def _prepare(options) -> None:
 def _cost(options) -> None:
     from dataclasses import replace
 
-    from eas_core import cost, profiles
-    from eas_core.space import Architecture
+    from eas_core import count, profiles
+    from eas_core.architecture import Architecture
+    from eas_core.parsing import parse_json
 
     space = profiles.load(options.profile, options.overrides).search_space()
     changes = {"resolution": options.resolution, "num_classes": options.num_classes}
     space = replace(space, **{name: value for name, value in changes.items() if value is not None})
     try:
         text = sys.stdin.read() if options.archs == "-" else Path(options.archs).read_text()
-        listed = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+        listed = parse_json(text)
+    except (OSError, ValueError) as error:
         raise SpaceError(f"--archs: {options.archs} cannot be read as JSON ({error})") from None
     if not isinstance(listed, list):
         raise SpaceError(f"--archs: a list of architectures is needed, found {type(listed).__name__}")
@@ -281,16 +291,17 @@ def _cost(options) -> None:
             architectures.append(Architecture.from_dict(item))
         except SpaceError as error:
             raise SpaceError(f"--archs: entry {number}: {error}") from None
-    both = (
-        zip(cost.madds(space, architectures), cost.params(space, architectures), strict=True) if architectures else ()
-    )
+    both = zip(count.madds(space, architectures), count.params(space, architectures), strict=True)
     print(json.dumps([{"madds": madds, "params": params} for madds, params in both]))
 
 
 def _chosen(options):
+    run = _plan(options)
+    run.scenario(options.task, options.budget)
+    run.check_data()
+    run = run.ready()
     from eas_core import pipeline
 
-    run = _make_run(options)
     return run, pipeline.specialize_one(run, options.task, options.budget)
 
 
@@ -310,40 +321,53 @@ def _specialize(options) -> None:
 
 
 def _evaluate(options) -> None:
+    run, chosen = _chosen(options)
     from eas_core.evaluate import score
 
-    run, chosen = _chosen(options)
     (test,) = run.splits("test")
-    scores = score(chosen.network, test, run.tasks, test.of_task(run.tasks, chosen.task))
+    index = test.of_task(run.tasks, chosen.task)
+    scores = score(chosen.network, test, run.tasks, index, run.profile.evaluation.batch_size)
     print(json.dumps({**_describe(run, chosen), "test": scores.summary()}, indent=1))
 
 
 def _export(options) -> None:
+    _check_out(options)
+    run, chosen = _chosen(options)
     from eas_core import export
 
-    run, chosen = _chosen(options)
     for path in export.write(chosen, run, Path(options.out), onnx=options.onnx):
         print(path)
 
 
 def _report(options) -> None:
+    from eas_core import records
+
+    run = _plan(options)
+    path = run.folder("results") / "record.json"
+    records.read_record(path, "results")
     from eas_core import pipeline, tables
 
-    run = _make_run(options)
-    record = pipeline.finished(run.folder("results") / "record.json", "results")
+    record = pipeline.finished(path, "results")
     print(tables.results_table(record, run.tasks).to_string())
 
 
 def _claims(options) -> None:
     from dataclasses import replace
 
-    from eas_core import claims, evidence, releases
+    from eas_core import evidence, releases
 
     seeds = options.seeds.split(",")
     if not all(seed.isdecimal() and len(seed) < 19 for seed in seeds):
         raise EASError(f"--seeds: {options.seeds!r} must be whole numbers separated by commas, such as 0,1,2")
-    run = _make_run(options)
-    collected = [evidence.collect(replace(run, seed=int(seed)), make=False) for seed in seeds]
+    if len({int(seed) for seed in seeds}) < len(seeds):
+        raise EASError(f"--seeds: {options.seeds!r}: they are not all different")
+    _check_out(options)
+    runs = [replace(_plan(options), seed=int(seed)) for seed in seeds]
+    for run in runs:
+        evidence.require(run)
+    from eas_core import claims
+
+    collected = [evidence.collect(run, make=False) for run in runs]
     judged = claims.judge(collected)
     for claim in judged:
         print(f"{claim.verdict:14s} {claim.statement} {claim.ours}")
@@ -354,8 +378,16 @@ def _claims(options) -> None:
 def _release(options) -> None:
     from eas_core import releases
 
-    for path in releases.publish(_make_run(options), Path(options.out)):
+    _check_out(options)
+    for path in releases.publish(_plan(options), Path(options.out)):
         print(path)
+
+
+def _check_out(options) -> None:
+    from eas_core import records
+
+    if options.out:
+        records.check_folder(options.out, "--out")
 
 
 if __name__ == "__main__":

@@ -1,41 +1,44 @@
 """Multiply-adds and parameters of architectures: exact, vectorised over a batch, differentiable in the gates.
 
-The cost of a network is the cost of its fixed parts plus that of its blocks, and the cost of a block depends only on
-its own kernel size and expansion ratio. So one table of 20 x 3 x 3 numbers holds the whole space, and Eq. (F) is a sum
-over that table. Counted are convolutions (those of squeeze-excite too) and linear layers, as once-for-all counts them:
-no normalisation, activation or pooling.
+The costs of the parts of a network, from :mod:`eas_core.count`, make one table of 20 x 3 x 3 numbers, and Eq. (F) is a
+sum over that table.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import torch
 from torch import Tensor
 
+from eas_core.count import MILLION, budget_range, counts, madds, params  # noqa: F401 - names of this module too
 from eas_core.errors import SpaceError
 from eas_core.space import (
     BLOCKS,
     BLOCKS_PER_UNIT,
     DEPTH_PAIRS,
+    DEPTHS,
     EXPANSIONS,
     KERNEL_PAIRS,
     KERNELS,
-    LARGEST,
-    SMALLEST,
+    UNITS,
     WIDTH_PAIRS,
     Architecture,
     SearchSpace,
-    active_blocks,
     from_index,
-    make_divisible,
     nest,
-    to_gates,
 )
 
-MILLION = 1e6
+# The 9 choices of a unit are the digits of a number to base 3, its code: 4 kernels, 4 expansion ratios, the depth.
+UNIT_CHOICES = 2 * BLOCKS_PER_UNIT + 1
+_UNIT, _PLACE = torch.arange(BLOCKS) // BLOCKS_PER_UNIT, torch.arange(BLOCKS) % BLOCKS_PER_UNIT
+UNIT_OF = torch.cat([_UNIT, _UNIT, torch.arange(UNITS)])  # the unit of each of the 45 pairs
+DIGIT = 3 ** torch.cat(
+    [_PLACE, BLOCKS_PER_UNIT + _PLACE, torch.full((UNITS,), UNIT_CHOICES - 1)]
+)  # its worth in the code
+_CODES = torch.nn.functional.one_hot(UNIT_OF) * DIGIT[:, None].double()  # (45, 5)
 
 
 @dataclass(frozen=True)
@@ -45,50 +48,28 @@ class CostTable:
     fixed: float
     blocks: Tensor
 
-
-def _downsample(size: int, stride: int) -> int:
-    return (size + stride - 1) // stride  # "same" padding with odd kernels
-
-
-def _block(in_width: int, out_width: int, size: int, stride: int, kernel: int, mid: int, se: bool) -> tuple[int, int]:
-    """(multiply-adds, parameters) of one inverted residual block with ``mid`` channels on a ``size`` x ``size`` input."""
-    out_area = _downsample(size, stride) ** 2
-    madds = in_width * mid * size**2 + mid * kernel**2 * out_area + mid * out_width * out_area
-    params = in_width * mid + mid * kernel**2 + mid * out_width + 2 * (mid + mid + out_width)
-    if se:
-        hidden = make_divisible(mid // 4)
-        madds += 2 * mid * hidden
-        params += 2 * mid * hidden + mid + hidden
-    return madds, params
+    @cached_property
+    def units(self) -> Tensor:
+        """Cost of every unit for every code (:func:`unit_codes`), shape (5, 3^9), float64."""
+        digits = torch.arange(3**UNIT_CHOICES)[:, None] // 3 ** torch.arange(UNIT_CHOICES) % 3
+        kernel, ratio, depth = digits.split([BLOCKS_PER_UNIT, BLOCKS_PER_UNIT, 1], dim=1)
+        place = torch.arange(BLOCKS_PER_UNIT)
+        blocks = self.blocks.unflatten(0, (UNITS, BLOCKS_PER_UNIT))[:, place, kernel, ratio]  # (5, 3^9, 4)
+        return (blocks * (place < DEPTHS[0] + depth)).sum(-1)
 
 
 @cache
 def cost_tables(space: SearchSpace) -> tuple[CostTable, CostTable]:
     """The tables of multiply-adds and of parameters of a space."""
-    size = _downsample(space.resolution, space.stem_stride)
-    stem, first = space.stem_width, space.first_width
-    madds = 27 * stem * size**2 + (9 * stem + stem * first) * size**2
-    params = 27 * stem + 2 * stem + 9 * stem + 2 * stem + stem * first + 2 * first
-
-    block_madds = torch.zeros(BLOCKS, len(KERNELS), len(EXPANSIONS), dtype=torch.float64)
-    block_params = torch.zeros_like(block_madds)
-    in_width = first
-    for block in range(BLOCKS):
-        unit = block // BLOCKS_PER_UNIT
-        stride = space.strides[unit] if block % BLOCKS_PER_UNIT == 0 else 1
-        for k, kernel in enumerate(KERNELS):
-            for e, ratio in enumerate(EXPANSIONS):
-                mid = make_divisible(in_width * ratio)
-                cost = _block(in_width, space.widths[unit], size, stride, kernel, mid, space.squeeze_excite[unit])
-                block_madds[block, k, e], block_params[block, k, e] = cost
-        size = _downsample(size, stride)
-        in_width = space.widths[unit]
-
-    madds += in_width * space.final_width * size**2 + space.final_width * space.head_width
-    madds += space.head_width * space.num_classes
-    params += in_width * space.final_width + 2 * space.final_width + space.final_width * space.head_width
-    params += space.head_width * space.num_classes + space.num_classes
-    return CostTable(float(madds), block_madds), CostTable(float(params), block_params)
+    return tuple(
+        CostTable(
+            float(fixed),
+            torch.tensor(
+                [[[block[k, e] for e in EXPANSIONS] for k in KERNELS] for block in blocks], dtype=torch.float64
+            ),
+        )
+        for fixed, blocks in counts(space)
+    )
 
 
 def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
@@ -108,12 +89,14 @@ def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
 
 
 def cost_of_index(table: CostTable, index: Tensor) -> Tensor:
-    """Exact cost of architectures as index (..., 45), float64 (...): each block's entry of the table, summed."""
-    choices = table.blocks[0].numel()
-    first = choices * torch.arange(BLOCKS, device=index.device)
-    place = first + len(EXPANSIONS) * index[..., KERNEL_PAIRS] + index[..., WIDTH_PAIRS]
-    per_block = table.blocks.to(index.device).take(place)  # (..., 20)
-    return table.fixed + (per_block * active_blocks(index)).sum(-1)
+    """Exact cost of architectures as index (..., 45), float64 (...): each unit's entry of the table, summed."""
+    units = table.units.to(index.device)
+    return table.fixed + units[torch.arange(UNITS, device=index.device), unit_codes(index)].sum(-1)
+
+
+def unit_codes(index: Tensor) -> Tensor:
+    """The choices of each unit as one number below 3^9: index (..., 45) to int64 (..., 5)."""
+    return (index.double() @ _CODES.to(index.device)).long()  # float64 for speed; whole numbers stay exact
 
 
 def depth_gates(pairs: Tensor) -> Tensor:
@@ -122,25 +105,9 @@ def depth_gates(pairs: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(depth), depth], dim=-1).flatten(-2)
 
 
-def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
-    """Exact multiply-adds of each architecture for one image, as whole numbers (not in millions)."""
-    return [round(value) for value in cost_of_gates(cost_tables(space)[0], to_gates(architectures)).tolist()]
-
-
-def params(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
-    """Exact number of parameters of each extracted network, BatchNorm's scale and bias included."""
-    return [round(value) for value in cost_of_gates(cost_tables(space)[1], to_gates(architectures)).tolist()]
-
-
 def madds_millions(space: SearchSpace, gates: Tensor) -> Tensor:
     """Multiply-adds in millions of gates (..., 90), differentiable; R(alpha) of Eq. (C)."""
     return cost_of_gates(cost_tables(space)[0], gates) / MILLION
-
-
-def budget_range(space: SearchSpace) -> tuple[float, float]:
-    """Multiply-adds in millions of the smallest and the largest architecture of a space."""
-    low, high = madds(space, [SMALLEST, LARGEST])
-    return low / MILLION, high / MILLION
 
 
 @lru_cache(maxsize=128)

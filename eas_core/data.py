@@ -18,17 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data_prep import imagenet, shapes10, tiny_imagenet
+from data_prep import shapes10, tiny_imagenet
 from data_prep.imagenet import reader
-from eas_core import profiles, records
+from data_prep.imagenet.index import SPLITS
+from eas_core import profiles, records, sources
 from eas_core.devices import ALONE, Devices
 from eas_core.errors import DataError
 from eas_core.photographs import Photographs, crop_numbers
-from eas_core.tasks import TaskSet
+from eas_core.sources import TaskSet, class_ids, how_to_pack, pack_digest, task_set  # noqa: F401 - names of this module too
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
 STD = (0.229, 0.224, 0.225)
-SPLITS = ("train", "valid", "test")
 KEPT = 4096  # decoded photographs of the training split that stay in memory: those that calibration asks for
 
 
@@ -63,24 +63,10 @@ class Split:
         return Split(self.name, self.images.to(device), self.labels.to(device), self.digest)
 
 
-def task_set(settings: profiles.Data) -> TaskSet:
-    """The tasks of a data source, with readable class names."""
-    if settings.source == "shapes10":
-        return TaskSet.from_groups(shapes10.TASKS)
-    names = tiny_imagenet.CLASS_NAMES if settings.source == "tiny-imagenet" else imagenet.CLASS_NAMES
-    named = {task: tuple(names[wnid] for wnid in wnids) for task, wnids in class_ids(settings).items()}
-    return TaskSet.from_groups(named)
-
-
-def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
-    """Tasks and their classes as the source names them: WordNet ids for photographs, plain names for drawn images."""
-    if settings.source == "shapes10":
-        return shapes10.TASKS
-    return tiny_imagenet.TASKS if settings.source == "tiny-imagenet" else imagenet.TASKS[settings.source]
-
-
 def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
-    """The named splits at ``resolution`` pixels, prepared once and kept under ``cache`` (a folder keyed by the settings).
+    """The named splits at ``resolution`` pixels, prepared once and kept under ``cache``.
+
+    The folder there is named by the settings and by the version of the stage ``data``.
 
     imagenet-10 and imagenet-12 are read from where ``eas prepare`` packed them instead. Photographs that are missing or
     damaged, and settings that do not fit the source, raise :class:`DataError`.
@@ -89,16 +75,15 @@ def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str
         raise DataError(wrong)
     if settings.source in profiles.PACKED:
         return _packed(settings, resolution, names)
-    relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
-    folder = Path(cache) / f"{settings.source}-{resolution}-{records.key(relevant)}"
-    if not all((folder / f"{name}.safetensors").exists() for name in SPLITS):
+    paths = sources.cache(settings, resolution, cache)
+    if not all(path.exists() for path in paths.values()):
         for name, (images, labels) in _prepare(settings, resolution, Path(cache)).items():
             digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
             tensors = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels)}
-            records.save_tensors(folder / f"{name}.safetensors", tensors, {"digest": digest})
+            records.save_tensors(paths[name], tensors, {"digest": digest})
     splits = []
     for name in names:
-        path = folder / f"{name}.safetensors"
+        path = paths[name]
         tensors, metadata = records.load_tensors(path, ("images", "labels"))
         if not isinstance(metadata.get("digest"), str):
             raise DataError(f"data: {path} has no digest; remove it to prepare the data again")
@@ -132,7 +117,7 @@ def _prepare(settings: profiles.Data, resolution: int, cache: Path) -> dict[str,
 
 def _packed(settings: profiles.Data, resolution: int, names: tuple[str, ...]) -> list[Split]:
     if settings.path is None:
-        raise DataError(f"data.path: not set; {_how_to_pack(settings)}")
+        raise DataError(f"data.path: not set; {how_to_pack(settings)}")
     pack_digest(settings)
     packed = reader.open_packed(settings.path)
     splits = []
@@ -140,39 +125,6 @@ def _packed(settings: profiles.Data, resolution: int, names: tuple[str, ...]) ->
         images = Photographs(packed[name], resolution, KEPT if name == "train" else len(packed[name]))
         splits.append(Split(name, images, torch.from_numpy(packed[name].labels), packed[name].digest))
     return splits
-
-
-def pack_digest(settings: profiles.Data) -> str | None:
-    """Ten digits that identify the packed photographs of imagenet-10 or imagenet-12; None for another source.
-
-    They are read from the pack at ``data.path`` or, without a path, are ``data.digest``. A pack that is missing, or is
-    not what the settings say, raises :class:`DataError` with the command that makes it.
-    """
-    if settings.source not in profiles.PACKED or (settings.path is None and settings.digest):
-        return settings.digest
-    if settings.path is None:
-        raise DataError(f"data.path: not set; {_how_to_pack(settings)}")
-    try:
-        about = reader.describe(settings.path)
-    except DataError as error:
-        raise DataError(f"data.path: {error}; {_how_to_pack(settings)}") from None
-    found = records.key(about["digest"])
-    wnids = [wnid for group in imagenet.TASKS[settings.source].values() for wnid in group]
-    for what, there, wanted in (
-        ("photographs of", about["source"], settings.source),
-        ("a hold-out of data.seed", about["seed"], settings.seed),
-        ("classes of", records.key(about["classes"]), records.key(wnids)),
-        ("photographs with data.digest", found, settings.digest or found),
-    ):
-        if there != wanted:
-            raise DataError(f"data.path: {settings.path} holds {what} {there}, not {wanted}; {_how_to_pack(settings)}")
-    return found
-
-
-def _how_to_pack(settings: profiles.Data) -> str:
-    seed = f" --set data.seed={settings.seed}" if settings.seed else ""
-    command = f"eas prepare --profile {settings.source}{seed} --source YOUR_IMAGENET --out FOLDER"
-    return f"make it with {command}, then give --set data.path=FOLDER"
 
 
 def _official_zip(cache: Path) -> Path:
@@ -198,7 +150,7 @@ def normalise(images: Tensor) -> Tensor:
     """uint8 or 0..255 float images (n, 3, r, r) to normalised float32, channels-last."""
     mean = torch.tensor(MEAN, device=images.device)[:, None, None] * 255
     std = torch.tensor(STD, device=images.device)[:, None, None] * 255
-    return ((images.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+    return images.float().sub(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
 def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator, devices: Devices = ALONE) -> Tensor:
@@ -209,13 +161,12 @@ def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator,
     n, _, size, _ = images.shape
     whole = n * devices.count
     if settings.augment == "shift":
-        pad = settings.shift
-        padded = F.pad(images.float(), [pad] * 4, mode="replicate").permute(0, 2, 3, 1)
-        top, left = devices.share(torch.randint(2 * pad + 1, (2, whole, 1), generator=generator), 1).to(images.device)
-        span = torch.arange(size, device=images.device)
-        index = torch.arange(n, device=images.device)[:, None, None]
-        moved = padded[index, (top + span)[:, :, None], (left + span)[:, None, :]]  # (n, r, r, 3)
-        return normalise(moved.permute(0, 3, 1, 2))
+        most, device = settings.shift, images.device
+        draws = torch.randint(2 * most + 1, (2, whole, 1), generator=generator) - most
+        moves = devices.share(draws, 1).to(device)  # (2, n, 1): down and right
+        rows, columns = (torch.arange(size, device=device) + moves).clamp(0, size - 1)  # the border is repeated
+        index = torch.arange(n, device=device)[:, None, None]
+        return normalise(images.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
     low = settings.min_area
     area, aspect, dx, dy, flip = devices.share(torch.rand(5, whole, generator=generator), 1)
     scale = (low + (1 - low) * area).sqrt()

@@ -14,20 +14,19 @@ the last and a search for unused parameters in each, and it hides the network's 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from eas_core.errors import DevicesError, EASError
-from eas_core.norm import BatchNorm2d
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import PartialState
+    from torch import Tensor
 
 PRECISIONS = ("no", "bf16")
 PATIENCE = timedelta(hours=1)  # for the first process, while it prepares data alone
@@ -95,13 +94,22 @@ class Devices:
         """``network(images, which)``, in mixed precision if that is on; the logits are float32 in any case."""
         if self.mixed_precision == "no":
             return network(images, which)
+        import torch
+
         with torch.autocast(images.device.type, torch.bfloat16):
             return network(images, which).float()
 
     @contextmanager
     def synchronised(self, network: torch.nn.Module) -> Iterator[None]:
         """While the block runs, the network's BatchNorm uses the statistics of all processes' images."""
-        norms = [m for m in network.modules() if isinstance(m, BatchNorm2d)] if self.count > 1 else []
+        if self.count == 1:
+            yield
+            return
+        import torch
+
+        from eas_core.norm import BatchNorm2d
+
+        norms = [m for m in network.modules() if isinstance(m, BatchNorm2d)]
         for norm in norms:
             norm.group = torch.distributed.group.WORLD
         try:
@@ -110,11 +118,11 @@ class Devices:
             for norm in norms:
                 norm.group = None
 
-    @torch.no_grad()
     def average_gradients(self, network: torch.nn.Module) -> None:
         """Replace gradients by their mean over processes, all in one reduction; skipped blocks have none anywhere."""
         if self.count == 1:
             return
+        import torch
         from accelerate.utils import reduce
 
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -126,6 +134,7 @@ class Devices:
         """The mean over processes of what each of them computed on its share."""
         if self.count == 1:
             return numbers
+        import torch
         from accelerate.utils import reduce
 
         values = torch.tensor(list(numbers.values()), dtype=torch.float64, device=self.state.device)
@@ -149,6 +158,8 @@ class Devices:
         """Give all processes the first one's weights and buffers; they must be at the same ``step`` of the training."""
         if self.count == 1:
             return
+        import torch
+
         if self.any(step != self.as_first(step)):
             raise DevicesError("checkpoint: not all processes see the same one; several machines need a shared --runs")
         for module in modules.values():
@@ -177,7 +188,8 @@ ALONE = Devices()
 
 def leave() -> None:
     """End the common work of all processes at once, if there is any; the first one may go on alone."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
+    torch = sys.modules.get("torch")  # without which there is none
+    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
 
@@ -220,6 +232,8 @@ def _start(processes: int, device: str) -> tuple[PartialState, str]:
     except ImportError:
         install = "pip install -c constraints.txt -e .[distributed]"
         raise EASError(f"{processes} processes were started, which needs accelerate: {install}") from None
+    import torch
+
     local = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     cpu = not needs_gpus(local, device, torch.cuda.device_count())
     state = PartialState(cpu=cpu, timeout=PATIENCE)

@@ -4,7 +4,8 @@ A smaller kernel is the centre of the 7 x 7 kernel, a smaller width its leading 
 without once-for-all's kernel transformation, section 4). :meth:`ElasticBlock.forward` *slices* the weights;
 :meth:`ElasticBlock.forward_gated` multiplies by 0/1 masks instead and is differentiable in the gates. Both compute the
 same function. What that takes: BatchNorm gives a switched-off channel its bias, so the channel mask comes after the
-activation; squeeze-excite has a hidden layer whose width follows the active width, so it is masked too.
+activation (on the weights that read it: one number a channel instead of one a pixel); squeeze-excite has a hidden layer
+whose width follows the active width, so it is masked too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eas_core.depthwise import depthwise_conv
+from eas_core.convolution import depthwise_conv, pointwise_conv
 from eas_core.network import InvertedResidual
 from eas_core.norm import leading_batch_norm
 from eas_core.space import EXPANSIONS, KERNELS, make_divisible
@@ -43,13 +44,16 @@ def kernel_mask(gates: Tensor) -> Tensor:
     return values[ring]
 
 
-def batch_norm(x: Tensor, norm: nn.BatchNorm2d, track: bool = True) -> Tensor:
-    """BatchNorm with the leading channels of ``norm``; running statistics are updated only where ``track`` is true."""
+def batch_norm(x: Tensor, norm: nn.BatchNorm2d, track: bool = True, activation: str | None = None) -> Tensor:
+    """BatchNorm with the leading channels of ``norm``, then an activation.
+
+    Running statistics are updated only where ``track`` is true.
+    """
     n = x.shape[1]
     mean, var = norm.running_mean[:n], norm.running_var[:n]
     if norm.training and not track:
         mean = var = None
-    return leading_batch_norm(x, norm, mean, var)
+    return leading_batch_norm(x, norm, mean, var, activation)
 
 
 class ElasticBlock(InvertedResidual):
@@ -71,41 +75,46 @@ class ElasticBlock(InvertedResidual):
         ``track``: whether training mode updates the running statistics of BatchNorm.
         """
         mid = self.mids[expand]
-        y = F.conv2d(x, self.expand.weight[:mid])
-        y = self.act(batch_norm(y, self.norm1, track))
+        y = pointwise_conv(x, self.expand.weight[:mid])
+        y = batch_norm(y, self.norm1, track, self.activation)
         weight = centre_crop(self.depthwise.weight[:mid], kernel)
         y = depthwise_conv(y, weight, self.stride)
-        y = self.act(batch_norm(y, self.norm2, track))
+        y = batch_norm(y, self.norm2, track, self.activation)
         if self.hiddens:
             y = self._squeeze_excite(y, mid, self.hiddens[expand])
-        y = batch_norm(F.conv2d(y, self.project.weight[:, :mid]), self.norm3, track)
+        y = batch_norm(pointwise_conv(y, self.project.weight[:, :mid]), self.norm3, track)
         return x + y if self.residual else y
 
     def forward_gated(self, x: Tensor, kernel_gates: Tensor, width_gates: Tensor, depth_gate: Tensor) -> Tensor:
         """Masks: all weights take part, switched-off ones times zero. Gates are nested pairs (2,) and Eq. (E)'s g ()."""
         mid = self.expand.out_channels
-        channels = nested_mask(tuple(self.mids.values()), width_gates)[:, None, None]
-        y = F.conv2d(x, self.expand.weight)
-        y = self.act(batch_norm(y, self.norm1, track=False))
+        channels = nested_mask(tuple(self.mids.values()), width_gates)
+        y = pointwise_conv(x, self.expand.weight)
+        y = batch_norm(y, self.norm1, track=False, activation=self.activation)
         weight = self.depthwise.weight * kernel_mask(kernel_gates)
         y = depthwise_conv(y, weight, self.stride)
-        y = self.act(batch_norm(y, self.norm2, track=False)) * channels
+        y = batch_norm(y, self.norm2, track=False, activation=self.activation)
+        # Masked is what reads the channels, not the channels: the same function, without another pass over memory.
         if self.hiddens:
-            hidden = nested_mask(tuple(self.hiddens.values()), width_gates)[:, None, None]
-            y = self._squeeze_excite(y, mid, self.se.reduce.out_channels, hidden)
-        y = batch_norm(F.conv2d(y, self.project.weight), self.norm3, track=False)
+            hidden = nested_mask(tuple(self.hiddens.values()), width_gates)
+            y = self._squeeze_excite(y, mid, self.se.reduce.out_channels, channels, hidden)
+        y = pointwise_conv(y, self.project.weight * channels[:, None, None])
+        y = batch_norm(y, self.norm3, track=False)
         # Eq. (E): H (1 - g) + F(H) g, which for F(H) = H + y is H + g y.
         return x + depth_gate * y if self.residual else y
 
-    def _squeeze_excite(self, y: Tensor, mid: int, hidden: int, hidden_mask: Tensor | None = None) -> Tensor:
-        scale = F.conv2d(
-            y.mean((2, 3), keepdim=True), self.se.reduce.weight[:hidden, :mid], self.se.reduce.bias[:hidden]
-        )
-        scale = F.relu(scale)
+    def _squeeze_excite(
+        self, y: Tensor, mid: int, hidden: int, mask: Tensor | None = None, hidden_mask: Tensor | None = None
+    ) -> Tensor:
+        reduce, expand = self.se.reduce, self.se.expand
+        pooled = y.mean((2, 3))
+        if mask is not None:
+            pooled = pooled * mask
+        scale = F.relu(F.linear(pooled, reduce.weight[:hidden, :mid, 0, 0], reduce.bias[:hidden]))  # (n, hidden)
         if hidden_mask is not None:
             scale = scale * hidden_mask
-        scale = F.conv2d(scale, self.se.expand.weight[:mid, :hidden], self.se.expand.bias[:mid])
-        return y * F.hardsigmoid(scale)
+        scale = F.linear(scale, expand.weight[:mid, :hidden, 0, 0], expand.bias[:mid])
+        return y * F.hardsigmoid(scale)[:, :, None, None]
 
     @torch.no_grad()
     def copy_to(self, plain: InvertedResidual) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from eas_core.data import Split, normalise
 from eas_core.errors import DataError
+from eas_core.network import Network, folded
 from eas_core.tasks import TaskSet, own_task_logits
 
 Z95 = 1.959964
@@ -61,6 +62,8 @@ def score(
     Only the classes of an image's own task compete (:func:`eas_core.tasks.own_task_logits`).
     """
     network.eval()
+    if isinstance(network, Network):
+        network = folded(network)
     index = torch.arange(len(split)) if index is None else index
     correct, loss = [], []
     for part in index.to(split.labels.device).split(batch_size):

@@ -7,11 +7,13 @@ Besides the profile's own supernet there is one for each other drop rate and eac
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
-from eas_core import pipeline, profiles
+from eas_core import profiles
 from eas_core.errors import DataError
-from eas_core.run import Run
+from eas_core.run import Run, folder
 
 OFA = ("pairs", "predictor", "evolved", "tested-OFA-V", "tested-OFA-T")
 MULTI_PATH = ("multi_path", "multi_path_specialized", "tested-multi-path")
@@ -20,8 +22,12 @@ EAS = ("generator", "specialized", "tested-EAS")
 
 @dataclass(frozen=True)
 class Job:
-    """Stages that one process makes in order, of the variant with drop rate ``q`` and ``reading``; ``after``: job names."""
+    """Stages that one process makes in order, of the variant with drop rate ``q`` and ``reading``; ``after``: job names.
 
+    ``kind`` is the same for all variants, ``name`` tells them apart.
+    """
+
+    kind: str
     name: str
     stages: tuple[str, ...]
     q: float
@@ -37,11 +43,11 @@ def variant_name(q: float, reading: str, main_reading: str) -> str:
 def jobs(profile: profiles.Profile) -> list[Job]:
     """The jobs of one seed, in an order in which they can run one after another."""
     own, ablation = profile.supernet.task_dropout, profile.ablation
-    planned = [Job("teacher", ("teacher",), own.q, own.reading, ())]
+    planned = [Job("teacher", "teacher", ("teacher",), own.q, own.reading, ())]
 
     def add(kind: str, stages: tuple[str, ...], q: float, reading: str, *after: str) -> str:
         name = f"{kind} {variant_name(q, reading, own.reading)}"
-        planned.append(Job(name, stages, q, reading, after))
+        planned.append(Job(kind, name, stages, q, reading, after))
         return name
 
     main = add("supernet", ("supernet",), own.q, own.reading, "teacher")
@@ -72,12 +78,29 @@ def job(profile: profiles.Profile, name: str) -> Job:
 def keys(run: Run, entry: Job) -> list[str]:
     """What a job's results depend on: the key of each of its stages."""
     variant = run.variant(entry.q, entry.reading)
-    return [pipeline.folder(variant, stage, run).name for stage in entry.stages]
+    return [folder(variant, stage, run).name for stage in entry.stages]
 
 
 def do(run: Run, entry: Job) -> dict[str, dict]:
     """Make a job's stages; returns their records by stage."""
+    from eas_core import pipeline
+
     return {stage: pipeline.make(run.variant(entry.q, entry.reading), stage, run) for stage in entry.stages}
+
+
+def require(run: Run) -> None:
+    """Refuse a seed of which a record is missing: :class:`DataError` in one line, with the command that makes it."""
+    own = run.profile.supernet.task_dropout
+    for planned in jobs(run.profile):
+        variant = run.variant(planned.q, planned.reading)
+        for stage in planned.stages:
+            if not (folder(variant, stage, run) / "record.json").exists():
+                name = variant_name(planned.q, planned.reading, own.reading)
+                root = "" if Path(run.root) == Path("runs") else f" runs={shlex.quote(str(run.root))}"
+                raise DataError(
+                    f"seed {run.seed}: {stage} of {name} is not there for profile {run.profile.name} under {run.root}; "
+                    f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}{root}"
+                )
 
 
 def collect(run: Run, make: bool = True) -> dict:
@@ -86,18 +109,13 @@ def collect(run: Run, make: bool = True) -> dict:
     ``{"seed", "profile", "main", "variants": {name: {"q", "reading", "records": {stage: record}}}}``; ``main`` names the
     profile's own variant. What is missing is made, or with ``make=False`` raises :class:`DataError` in one line.
     """
+    if not make:
+        require(run)
     own = run.profile.supernet.task_dropout
     variants: dict[str, dict] = {}
     for planned in jobs(run.profile):
         name = variant_name(planned.q, planned.reading, own.reading)
         entry = variants.setdefault(name, {"q": planned.q, "reading": planned.reading, "records": {}})
-        variant = run.variant(planned.q, planned.reading)
-        for stage in planned.stages:
-            if not make and not (pipeline.folder(variant, stage, run) / "record.json").exists():
-                raise DataError(
-                    f"seed {run.seed}: {stage} of {name} is not there for profile {run.profile.name} under {run.root}; "
-                    f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}"
-                )
         entry["records"] |= do(run, planned)
     main = variant_name(own.q, own.reading, own.reading)
     return {"seed": run.seed, "profile": run.profile.name, "main": main, "variants": variants}

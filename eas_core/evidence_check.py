@@ -11,6 +11,7 @@ from eas_core import tables
 from eas_core.errors import DataError, SpaceError
 from eas_core.evaluate import unpack
 from eas_core.space import Architecture
+from eas_core.stages import TESTED
 
 
 class _Model(BaseModel):
@@ -34,6 +35,11 @@ class _Record(_Model):
     result: dict
     seconds: NotNegative
     provenance: dict
+
+
+class _Provenance(_Model):
+    code: str = ""
+    stages: dict[str, int] = {}
 
 
 class _Variant(_Dropout):
@@ -166,7 +172,7 @@ def check(evidence: list[dict]) -> None:
                 where = f"seed {entry['seed']}, {name}, {stage}"
                 _check_record(record, stage, entry["seed"], variant, where)
                 _agree(settings, _shared_settings(record, where), where, "evidence: of different profiles,")
-                if stage.startswith("tested-"):
+                if stage in TESTED:
                     images = {"test_digest": record["result"]["test_digest"]}
                     for row in record["result"]["rows"]:
                         images[f"n of {row['task']}"] = row["n"]
@@ -197,6 +203,7 @@ def _read(model: type, value: object, where: str) -> None:
 
 def _check_record(record: dict, stage: str, seed: int, variant: dict, where: str) -> None:
     _read(_Record, record, where)
+    _read(_Provenance, record["provenance"], f"{where}: provenance")
     settings, result = record["settings"], record["result"]
     if record["kind"] != stage:
         raise DataError(f"{where}: a record of kind {record['kind']!r}")
@@ -210,7 +217,7 @@ def _check_record(record: dict, stage: str, seed: int, variant: dict, where: str
         _read(_Dropout, dropout, f"{where}: settings.supernet.task_dropout")
         if (dropout["q"], dropout["reading"]) != (variant["q"], variant["reading"]):
             raise DataError(f"{where}: made with q = {dropout['q']:g} and reading {dropout['reading']}")
-    if stage.startswith("tested-"):
+    if stage in TESTED:
         _read(_Tested, result, f"{where}: result")
         _check_rows(result["rows"], where)
         for row in result["rows"]:
@@ -260,8 +267,8 @@ def _shared_settings(record: dict, where: str) -> dict[str, str]:
         settings = tables.settings_table(record)["value"]
     except AttributeError:
         raise DataError(f"{where}: settings hold a list of which not all entries are sections") from None
-    apart = ("supernet.task_dropout", "architectures")
-    return {key: value for key, value in settings.items() if key != "seed" and not key.startswith(apart)}
+    apart = ("seed.", "supernet.task_dropout.", "architectures.")
+    return {key: value for key, value in settings.items() if not f"{key}.".startswith(apart)}
 
 
 def _agree(known: dict[str, tuple], found: dict, where: str, complaint: str) -> None:

@@ -55,7 +55,9 @@ def evolve(
     ``objective(index (k, 45), scenario (k,)) -> (k,)`` is maximised (:func:`eas_core.predictor.search_objective`), with
     at most population x (generations + 1) evaluations a scenario, as many as once-for-all takes. Nothing above a budget
     is returned, nor, with a ``tolerance``, below (1 - tolerance) of it. Also returns the best value at the start and
-    after each step, a list a scenario. Raises :class:`SpaceError` for a budget that no architecture keeps.
+    after each step, a list a scenario. All searches draw from one ``generator``: what is found belongs to the whole list
+    of scenarios, and one of them searched alone may end elsewhere. Raises :class:`SpaceError` for a budget that no
+    architecture keeps.
     """
     search = _Search(objective, space, budgets, settings, generator, tolerance)
     history = [search.best_value.clone()]

@@ -18,6 +18,7 @@ from eas_core.network import Network
 from eas_core.pipeline import Run
 from eas_core.space import Architecture, SearchSpace
 from eas_core.specialize import Specialized
+from eas_core.stages import versions
 
 
 class TaskNetwork(nn.Module):
@@ -54,7 +55,7 @@ def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> li
         "architecture": chosen.architecture.to_dict(),
         "space": asdict(chosen.network.space),
         "input": "float images 0..1, shape (n, 3, resolution, resolution), RGB",
-        "provenance": records.provenance(run.device),
+        "provenance": {**records.provenance(run.device), "stages": versions("specialized")},
     }
     paths = [folder / "network.safetensors", folder / "network.json"]
     records.save_tensors(paths[0], chosen.network.state_dict())
@@ -91,6 +92,9 @@ def to_onnx(network: TaskNetwork) -> bytes:
     """The network as ONNX with a free batch size; needs the packages ``onnx`` and ``onnxscript``, or raises :class:`EASError`."""
     size = network.network.space.resolution
     try:
+        import onnx  # noqa: F401 - PyTorch needs both, and says so late or, where it has asked before, not at all
+        import onnxscript  # noqa: F401
+
         program = torch.onnx.export(
             network,
             (torch.zeros(2, 3, size, size),),

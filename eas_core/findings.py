@@ -18,6 +18,38 @@ def _budgets(values: list[float]) -> str:
     return ", ".join(f"{value:g}" for value in values) + " M"
 
 
+def mixed(evidence: list[dict]) -> str:
+    """:func:`mixed_records` of all records of an evidence, every seed's and every variant's."""
+    variants = [variant for entry in evidence for variant in entry["variants"].values()]
+    return mixed_records([record for variant in variants for record in variant["records"].values()])
+
+
+def mixed_records(records: list[dict]) -> str:
+    """A warning, one line, if records that are shown as one experiment were not made by the same code; else nothing.
+
+    What counts are the versions of their stages (:mod:`eas_core.stages`). Records from before there were any are told
+    apart by the state of the code, which each of them names.
+    """
+    made = [record["provenance"] for record in records]
+    known = [entry["stages"] for entry in made if entry.get("stages")]
+    codes = {entry.get("code", "unknown") for entry in made if not entry.get("stages")}
+    found: dict[str, set[int]] = {}
+    for versions in known:
+        for stage, version in versions.items():
+            found.setdefault(stage, set()).add(version)
+    differing = {stage: sorted(numbers) for stage, numbers in found.items() if len(numbers) > 1}
+    if differing:
+        listed = ", ".join(f"{stage} {' and '.join(map(str, numbers))}" for stage, numbers in differing.items())
+        reason = f"come from different versions of the code: {listed}"
+    elif known and codes:
+        reason = f"come from several states of the code: {len(made) - len(known)} do not say which versions they are of"
+    elif len(codes) > 1:
+        reason = f"come from {len(codes)} states of the code ({', '.join(sorted(codes))}) and say no versions"
+    else:
+        return ""
+    return f"**Mixed:** these {len(made)} records {reason}. What differs between them may be due to that."
+
+
 def search_time(record: dict) -> str:
     """Time of the search for all scenarios, from a specialised record, beside Table III's."""
     seconds = record["result"]["search_seconds"]
@@ -286,13 +318,10 @@ def predictor(record: dict, tasks: TaskSet) -> str:
 
 
 def verdicts(judged: list, *keys: str) -> str:
-    """The claims whose key starts with one of ``keys``, as a Markdown list."""
-    lines = [
-        f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}"
-        for claim in judged
-        if claim.key.startswith(keys)
-    ]
-    return "\n".join(lines) or "Nothing of this was measured with this profile."
+    """The claims named by ``keys`` as a Markdown list, in their order; a name that no claim has raises ``KeyError``."""
+    claims = {claim.key: claim for claim in judged}
+    chosen = (claims[key] for key in keys)
+    return "\n".join(f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}" for claim in chosen)
 
 
 def readings(evidence: list[dict]) -> str:

@@ -50,17 +50,19 @@ def expected_madds_millions(space: SearchSpace, paths: PathWeights) -> Tensor:
     return (table.fixed + (cost * exists).sum(-1)) / MILLION
 
 
-def sample_paths(z: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """``count`` architectures drawn from the path weights of logits (m, 195), as 0/1 gates (m, count, 90)."""
-    paths = path_weights(z.cpu())
+def draw_paths(z: Tensor, u: Tensor) -> Tensor:
+    """Architectures that uniform noise u (m, s, 25) draws from the path weights of logits (m, 195): index (m, s, 45).
 
-    def draw(weights: Tensor) -> Tensor:  # (m, c, k) -> (m, count, c)
-        flat = torch.multinomial(weights.flatten(0, 1), count, replacement=True, generator=generator)
-        return flat.unflatten(0, weights.shape[:2]).transpose(1, 2)
+    A number for each block and each unit's depth; the choice is where it falls in the cumulated weights.
+    """
+    paths = path_weights(z)
 
-    path, depth = draw(paths.blocks), draw(paths.depths)
-    choice = torch.cat([path // len(EXPANSIONS), path % len(EXPANSIONS), depth], dim=-1)  # (m, count, 45), each 0..2
-    return torch.stack([choice >= 1, choice >= 2], dim=-1).flatten(-2).float()
+    def draw(weights: Tensor, u: Tensor) -> Tensor:  # (m, c, k) and (m, s, c) -> (m, s, c)
+        edges = weights.cumsum(-1)[:, None, :, :-1].to(u.dtype)
+        return (u[..., None] >= edges).sum(-1)
+
+    path, depth = draw(paths.blocks, u[..., :BLOCKS]), draw(paths.depths, u[..., BLOCKS:])
+    return torch.cat([path // len(EXPANSIONS), path % len(EXPANSIONS), depth], dim=-1)
 
 
 def gate_logits(z: Tensor) -> Tensor:

@@ -5,8 +5,10 @@ MobileNetV3 (https://arxiv.org/abs/1905.02244) as once-for-all builds it, with n
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from eas_core.norm import BatchNorm2d
 from eas_core.space import BLOCKS, BLOCKS_PER_UNIT, Architecture, SearchSpace, make_divisible
@@ -29,9 +31,11 @@ class SqueezeExcite(nn.Module):
 class InvertedResidual(nn.Module):
     """Expand (1 x 1) - depthwise (k x k) - squeeze-excite - project (1 x 1), with a residual where shapes allow it."""
 
+    normalised = (("expand", "norm1"), ("depthwise", "norm2"), ("project", "norm3"))
+
     def __init__(self, in_width: int, out_width: int, stride: int, kernel: int, mid: int, hswish: bool, se: bool):
         super().__init__()
-        self.act = nn.Hardswish() if hswish else nn.ReLU()
+        self.activation = "hardswish" if hswish else "relu"
         self.expand = nn.Conv2d(in_width, mid, 1, bias=False)
         self.norm1 = BatchNorm2d(mid)
         self.depthwise = nn.Conv2d(mid, mid, kernel, stride, kernel // 2, groups=mid, bias=False)
@@ -43,14 +47,16 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, in_width, h, w) to (n, out_width, h / stride, w / stride), rounded up."""
-        y = self.act(self.norm1(self.expand(x)))
-        y = self.se(self.act(self.norm2(self.depthwise(y))))
+        y = self.norm1(self.expand(x), self.activation)
+        y = self.se(self.norm2(self.depthwise(y), self.activation))
         y = self.norm3(self.project(y))
         return x + y if self.residual else y
 
 
 class Stem(nn.Module):
     """3 x 3 convolution and the first, fixed block (depthwise 3 x 3, project 1 x 1); not searched."""
+
+    normalised = (("conv", "norm"), ("depthwise", "norm1"), ("project", "norm2"))
 
     def __init__(self, space: SearchSpace):
         super().__init__()
@@ -64,13 +70,15 @@ class Stem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (n, 3, r, r) to (n, first_width, r / stem_stride, r / stem_stride), rounded up."""
-        x = F.hardswish(self.norm(self.conv(x)))
-        y = self.norm2(self.project(F.relu(self.norm1(self.depthwise(x)))))
+        x = self.norm(self.conv(x), "hardswish")
+        y = self.norm2(self.project(self.norm1(self.depthwise(x), "relu")))
         return x + y if self.residual else y
 
 
 class Head(nn.Module):
     """1 x 1 convolution, global average pooling, hidden layer, classifier; not searched."""
+
+    normalised = (("conv", "norm"),)
 
     def __init__(self, space: SearchSpace):
         super().__init__()
@@ -81,7 +89,7 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, widths[-1], h, w) to logits (n, classes)."""
-        x = F.hardswish(self.norm(self.conv(x))).mean((2, 3))
+        x = self.norm(self.conv(x), "hardswish").mean((2, 3))
         return self.classifier(F.hardswish(self.hidden(x)))
 
 
@@ -109,3 +117,31 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalised images (n, 3, r, r) to logits (n, classes) of all tasks' classes."""
         return self.head(self.blocks(self.stem(x)))
+
+
+class _Activation(nn.Module):
+    """In the place of a folded BatchNorm: the activation after it alone, which overwrites what the convolution made."""
+
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        if activation is None:
+            return x
+        return F.relu_(x) if activation == "relu" else F.hardswish(x, inplace=True)
+
+
+@torch.no_grad()
+def folded(network: Network) -> Network:
+    """The same network for inference, each BatchNorm part of the convolution before it: equal logits, to rounding.
+
+    Fewer passes over memory. The given one stays as it is; calibrate it before.
+    """
+    with torch.device("meta"):  # no weights of its own
+        plain = Network(network.space, network.architecture).eval()
+    plain.load_state_dict(network.state_dict(), assign=True)
+    for module in list(plain.modules()):
+        for name, norm_name in getattr(module, "normalised", ()):
+            convolution, norm = getattr(module, name), getattr(module, norm_name)
+            statistics = norm.running_mean, norm.running_var, norm.eps
+            fused = fuse_conv_bn_weights(convolution.weight, convolution.bias, *statistics, norm.weight, norm.bias)
+            convolution.weight, convolution.bias = fused
+            setattr(module, norm_name, _Activation())
+    return plain

@@ -1,7 +1,8 @@
-"""BatchNorm whose batch statistics can be those of all processes' images together.
+"""BatchNorm, with the activation after it, whose batch statistics can be those of all processes' images together.
 
 As :class:`torch.nn.SyncBatchNorm`, which runs on GPUs only and cannot take the leading channels of its parameters, as
-elastic blocks need. Without a process group it *is* torch's BatchNorm.
+elastic blocks need. Without a process group it *is* torch's BatchNorm. On a CPU, training mode does BatchNorm and
+activation in one go over memory (:mod:`eas_core.kernels`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from eas_core import kernels
+
+ACTIVATIONS = {None: lambda x: x, "relu": F.relu, "hardswish": F.hardswish}
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -19,24 +24,75 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     group: torch.distributed.ProcessGroup | None = None
 
-    def forward(self, x: Tensor) -> Tensor:  # (n, c, h, w)
-        if not self.training or self.group is None:
-            return super().forward(x)
+    def forward(self, x: Tensor, activation: str | None = None) -> Tensor:
+        """x (n, c, h, w) normalised, then "relu", "hardswish" or nothing."""
+        if not self.training:
+            return ACTIVATIONS[activation](super().forward(x))
+        momentum = self.momentum
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-        return leading_batch_norm(x, self, self.running_mean, self.running_var)
+            if momentum is None:  # the plain mean over batches
+                momentum = 1 / self.num_batches_tracked.item()
+        return leading_batch_norm(x, self, self.running_mean, self.running_var, activation, momentum)
 
 
-def leading_batch_norm(x: Tensor, norm: nn.BatchNorm2d, mean: Tensor | None, var: Tensor | None) -> Tensor:
-    """BatchNorm of x (n, c, h, w) with the leading c channels of ``norm``.
+def leading_batch_norm(
+    x: Tensor,
+    norm: nn.BatchNorm2d,
+    mean: Tensor | None,
+    var: Tensor | None,
+    activation: str | None = None,
+    momentum: float | None = None,
+) -> Tensor:
+    """BatchNorm of x (n, c, h, w) with the leading c channels of ``norm``, then an activation.
 
-    ``mean`` and ``var`` (c,) are the running statistics to update, or None: batch statistics, and none kept.
+    ``mean`` and ``var`` (c,) are the running statistics to update (by ``momentum``, the norm's own if not given), or
+    None: batch statistics, and none kept.
     """
     weight, bias = norm.weight[: x.shape[1]], norm.bias[: x.shape[1]]
+    momentum = norm.momentum if momentum is None else momentum
     group = getattr(norm, "group", None)
     if norm.training and group is not None:
-        return _synchronised(x, weight, bias, mean, var, norm.momentum, norm.eps, group)
-    return F.batch_norm(x, mean, var, weight, bias, norm.training, norm.momentum, norm.eps)
+        y = _synchronised(x, weight, bias, mean, var, momentum, norm.eps, group)
+    elif norm.training and kernels.can_take(x, weight):
+        y, batch_mean, batch_var = _BatchNorm.apply(x, weight, bias, norm.eps, activation)
+        if mean is not None:
+            _update(mean, var, batch_mean, batch_var, x.numel() // x.shape[1], momentum)
+        return y
+    else:
+        y = F.batch_norm(x, mean, var, weight, bias, norm.training, momentum or 0.0, norm.eps)
+    return ACTIVATIONS[activation](y)
+
+
+@torch.no_grad()
+def _update(running_mean: Tensor, running_var: Tensor, mean: Tensor, var: Tensor, count: int, momentum: float) -> None:
+    """Move running statistics towards those of a batch of ``count`` pixels, whose variance is the biased one."""
+    running_mean.lerp_(mean, momentum)
+    running_var.lerp_(var * (count / (count - 1)), momentum)
+
+
+class _BatchNorm(torch.autograd.Function):
+    """BatchNorm by batch statistics and an activation; keeps its input for the backward pass, not what lies between."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float, activation: str | None):
+        y, mean, var = kernels.batch_norm(
+            kernels.pixels(x), weight.detach().numpy(), bias.detach().numpy(), eps, kernels.CODES[activation]
+        )
+        mean, var = torch.from_numpy(mean), torch.from_numpy(var)
+        ctx.save_for_backward(x, weight, bias, mean, var)
+        ctx.eps, ctx.activation = eps, activation
+        ctx.mark_non_differentiable(mean, var)
+        ctx.set_materialize_grads(False)
+        return kernels.images(y, x.shape), mean, var
+
+    @staticmethod
+    def backward(ctx, grad: Tensor, *_):
+        x, weight, bias, mean, var = ctx.saved_tensors
+        grad = grad.contiguous(memory_format=torch.channels_last)
+        given = (kernels.pixels(grad), kernels.pixels(x), *(t.detach().numpy() for t in (weight, bias, mean, var)))
+        grad_x, grad_weight, grad_bias = kernels.batch_norm_backward(*given, ctx.eps, kernels.CODES[ctx.activation])
+        return kernels.images(grad_x, x.shape), torch.from_numpy(grad_weight), torch.from_numpy(grad_bias), None, None
 
 
 def _synchronised(
@@ -63,9 +119,7 @@ def _synchronised(
     var, mean = variances.mean(0) + means.var(0, correction=0), means.mean(0)
     if running_mean is not None:
         count = group.size() * x.numel() // x.shape[1]
-        with torch.no_grad():
-            running_mean.lerp_(mean.detach(), momentum)
-            running_var.lerp_(var.detach() * (count / (count - 1)), momentum)
+        _update(running_mean, running_var, mean.detach(), var.detach(), count, momentum)
     scale = weight * torch.rsqrt(var + eps)
     shift = bias - mean * scale
     return (wide * scale[:, None, None] + shift[:, None, None]).to(x.dtype)

@@ -28,9 +28,9 @@ from eas_core.multi_path import PATH_HEADS
 from eas_core.network import Network
 from eas_core.predictor import AccuracyPredictor, fit, rank_correlation, search_objective
 from eas_core.progress import track
-from eas_core.run import Run, make_run
+from eas_core.run import Run, folder, make_run, same_settings
 from eas_core.space import LARGEST, SMALLEST, Architecture, from_gates, one_hot, sample, to_gates
-from eas_core.specialize import propose, specialize
+from eas_core.specialize import Proposal, Specialized, propose, specialize
 from eas_core.stages import METHODS
 from eas_core.supernet import Supernet, initialise
 from eas_core.tasks import TaskSet
@@ -160,6 +160,14 @@ def network_of(run: Run, weights: Supernet, architecture: Architecture, train: S
     return calibrate(weights.extract(architecture), train, settings.images, settings.batch_size, run.seed)
 
 
+def best_of(run: Run, proposal: Proposal, weights: Supernet, train: Split, valid: Split) -> Specialized:
+    """The best candidate of a proposal by :func:`eas_core.specialize.specialize`, with the run's settings."""
+    profile = run.profile
+    return specialize(
+        proposal, weights, train, valid, run.tasks, profile.calibration, profile.evaluation.batch_size, run.seed
+    )
+
+
 def specialized(run: Run) -> dict:
     """The record of all tasks x budgets: architectures, costs, validation accuracy, and the time the search took."""
     return _specialized(run, "specialized", generator)
@@ -185,7 +193,7 @@ def _specialize_all(run: Run, stage: str, trained, path: Path) -> dict:
     proposals = propose(network, space, scenarios, settings, run.seed)
     rows = []
     for proposal in _bar(run, proposals, "specialise"):
-        chosen = specialize(proposal, weights, train, valid, tasks, run.profile.calibration, run.seed)
+        chosen = best_of(run, proposal, weights, train, valid)
         rows.append(
             {
                 "task": tasks.names[chosen.task],
@@ -225,22 +233,18 @@ def search_seconds(
     return {"scenarios": len(scenarios), **times, "peak_memory_bytes": memory.bytes}
 
 
-def specialize_one(run: Run, task: str | int, budget: float):
-    """One scenario: the specialised network (:class:`eas_core.specialize.Specialized`) of a task under a budget.
+def specialize_one(run: Run, task: str | int, budget: float) -> Specialized:
+    """One scenario: the specialised network of a task under a budget.
 
     ``task`` is a name or a number, ``budget`` in millions of multiply-adds. An unknown task, or a budget outside the
     generator's range, raises :class:`EASError`.
     """
-    settings = run.profile.specialize
-    index = run.tasks.index(task)
-    low, high = run.profile.generator.budget
-    if not low <= budget <= high:
-        raise EASError(f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range")
+    scenario = run.scenario(task, budget)
     network, _ = generator(run)
-    (proposal,) = propose(network, run.profile.search_space(), [(index, float(budget))], settings, run.seed)
+    (proposal,) = propose(network, run.profile.search_space(), [scenario], run.profile.specialize, run.seed)
     weights, _ = supernet(run)
     train, valid = run.splits("train", "valid")
-    return specialize(proposal, weights, train, valid, run.tasks, run.profile.calibration, run.seed)
+    return best_of(run, proposal, weights, train, valid)
 
 
 # ---------------------------------------------------------------- OFA-V and OFA-T (section 6.2)
@@ -272,7 +276,8 @@ def _measure_pairs(run: Run, folder: Path) -> dict:
     started = saved = time.monotonic()
     with PeakMemory(run.device) as memory, stop_requests() as stop:
         for architecture in _bar(run, architectures[len(accuracy) :], "pairs"):
-            scores = score(network_of(run, weights, architecture, train), valid, tasks, index)
+            network = network_of(run, weights, architecture, train)
+            scores = score(network, valid, tasks, index, run.profile.evaluation.batch_size)
             accuracy.append([scores.accuracy(t) for t in range(len(tasks))])
             cross_entropy.append([scores.cross_entropy(t) for t in range(len(tasks))])
             late = run.deadline is not None and time.monotonic() > run.deadline
@@ -416,11 +421,6 @@ def make(run: Run, stage: str, base: Run | None = None) -> dict:
     return made[1] if isinstance(made, tuple) else made
 
 
-def folder(run: Run, stage: str, base: Run | None = None) -> Path:
-    """Where a stage's artefacts lie, ``tested-same`` included."""
-    return _same_folder(run, base) if stage == "tested-same" else run.folder(stage)
-
-
 def searched(run: Run, method: str) -> list[dict]:
     """The rows (task, budget, multiply-adds, architecture) that a method's search chose: EAS, multi-path, OFA-V, OFA-T."""
     if method == "EAS":
@@ -446,16 +446,8 @@ def tested(run: Run, method: str) -> dict:
 
 def tested_as(run: Run, other: Run) -> dict:
     """EAS's architectures of the run ``other``, tested with this run's supernet: what the supernet alone changes."""
-    folder, settings = _same_folder(run, other), _same_settings(run, other)
-    return _once(folder, "tested-same", lambda: _test(run, searched(other, "EAS"), folder, "tested-same", settings))
-
-
-def _same_settings(run: Run, other: Run) -> dict:
-    return {**run.settings("supernet"), "architectures": other.settings("tested-EAS")}
-
-
-def _same_folder(run: Run, other: Run) -> Path:
-    return run.folder("supernet").with_name(f"tested-same-{records.key(_same_settings(run, other))}")
+    path, settings = folder(run, "tested-same", other), same_settings(run, other)
+    return _once(path, "tested-same", lambda: _test(run, searched(other, "EAS"), path, "tested-same", settings))
 
 
 def _test(run: Run, rows: list[dict], folder: Path, kind: str, settings: dict) -> dict:

@@ -11,11 +11,12 @@ import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eas_core.architecture import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
+from eas_core.count import budget_range
 from eas_core.errors import ProfileError
-from eas_core.space import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
+from eas_core.parsing import parse_yaml
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -61,7 +62,7 @@ class Data(Settings):
 
 
 class Space(Settings):
-    """What is not searched: :class:`eas_core.space.SearchSpace`. Defaults are once-for-all's MobileNetV3."""
+    """What is not searched: :class:`eas_core.architecture.SearchSpace`. Defaults are once-for-all's MobileNetV3."""
 
     #: Classes of all tasks together.
     num_classes: Count
@@ -310,13 +311,21 @@ class Profile(Settings):
         """The section ``space`` as the value that the library works with."""
         return SearchSpace(**self.space.model_dump())
 
-    def dump(self, *sections: str) -> dict:
-        """Plain JSON-able settings of sections or of single ones (``"section.key"``), the input of stage keys and records."""
+    def dump(self, *sections: str, whole: bool = True) -> dict:
+        """Plain JSON-able settings of sections or of single ones (``"section.key"``): all for records, less for keys.
+
+        Unless ``whole``, what has the default of its section is left out, names of the supernet's stages, and sections
+        of which nothing else is left.
+        """
+        leave_out = {} if whole else {"exclude_defaults": True, "exclude": {"stages": {"__all__": {"name"}}}}
         settings: dict[str, dict] = {}
         for name in sections:
             section, _, key = name.partition(".")
-            values = getattr(self, section).model_dump(mode="json")
-            settings.setdefault(section, {}).update({key: values[key]} if key else values)
+            values = getattr(self, section).model_dump(mode="json", **leave_out)
+            if key:
+                values = {key: values[key]} if key in values else {}
+            if values:
+                settings.setdefault(section, {}).update(values)
         return settings
 
 
@@ -328,7 +337,7 @@ def names() -> list[str]:
 def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
     """Read and validate a profile by name or path, with ``section.key=value`` overrides applied.
 
-    Raises :class:`ProfileError` in one line, also where settings do not fit together: a budget outside the space's range.
+    Raises :class:`ProfileError` in one line, also where a key of the file or an override is given twice, or where settings do not fit together: a budget outside the space's range.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
@@ -340,13 +349,14 @@ def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
     except (OSError, ValueError):  # ValueError: a name with a null character
         raise ProfileError(f"profile: {name!r:.160} is not one of {', '.join(names())}, nor a .yaml file") from None
     try:
-        raw = _parse(text)
-    except Exception as error:  # besides YAMLError e.g. ValueError for the date 2024-13-45, RecursionError
-        raise ProfileError(f"profile: {path} is not YAML ({' '.join(str(error).split()):.160})") from None
+        raw = parse_yaml(text)
+    except ValueError as error:
+        raise ProfileError(f"profile: {path}: {error}") from None
     if not isinstance(raw, dict):
         raise ProfileError(f"profile: {path} must hold sections, found {type(raw).__name__}")
-    for override in overrides:
+    for number, override in enumerate(overrides):
         _apply(raw, override)
+        _refuse_doubled(override, overrides[:number])
     try:
         profile = Profile(**raw)
     except (ValidationError, TypeError) as error:
@@ -380,28 +390,6 @@ def wrong_data(data: Data) -> str:
 
 
 LARGEST_FILE = 10**6  # bytes
-LARGEST_CONTENT = 10**5  # values of a file, each counted as often as aliases repeat it
-
-
-def _parse(text: bytes | str) -> object:
-    """Plain values of a YAML text; one whose aliases repeat too much, or themselves, raises ``ValueError``."""
-    node = yaml.compose(text, yaml.SafeLoader)
-    if node is None:
-        return None
-    if _size(node, {}) > LARGEST_CONTENT:
-        raise ValueError(f"its aliases make more than {LARGEST_CONTENT} values of it")
-    return yaml.safe_load(text)
-
-
-def _size(node: yaml.Node, known: dict[int, float]) -> float:
-    """How many values a YAML node stands for with all aliases written out; infinite if it contains itself."""
-    if isinstance(node, yaml.ScalarNode):
-        return 1
-    if id(node) not in known:
-        known[id(node)] = float("inf")  # until it is known: what is met inside itself never ends
-        inside = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
-        known[id(node)] = 1 + sum(_size(part, known) for part in inside)
-    return known[id(node)]
 
 
 def _apply(raw: dict, override: str) -> None:
@@ -416,9 +404,19 @@ def _apply(raw: dict, override: str) -> None:
         if not isinstance(raw, dict):
             raise ProfileError(f"override: {override!r:.160}: there is no section {section!r:.80}")
     try:
-        raw[last] = _parse(text)
-    except Exception:
-        raise ProfileError(f"override: {override!r:.160}: the value is not YAML") from None
+        raw[last] = parse_yaml(text)
+    except ValueError as error:
+        raise ProfileError(f"override: {override!r:.160}: {error}") from None
+
+
+def _refuse_doubled(override: str, others: list[str] | tuple[str, ...]) -> None:
+    """A setting is overridden once: neither twice by itself, nor by itself and as a part of its section."""
+    target = override.partition("=")[0].strip()
+    for other in others:
+        before = other.partition("=")[0].strip()
+        if f"{target}.".startswith(f"{before}.") or f"{before}.".startswith(f"{target}."):
+            name = max(before, target, key=len)
+            raise ProfileError(f"override: {name!r:.160} is given twice: {other!r:.160} and {override!r:.160}")
 
 
 def _one_line(error: ValidationError | TypeError) -> str:
@@ -453,8 +451,6 @@ def _allowed(location: tuple) -> list[str]:
 
 def _check(profile: Profile, name: str) -> None:
     """What one field cannot know about another."""
-    from eas_core.cost import budget_range
-
     if wrong := wrong_data(profile.data):
         raise ProfileError(f"profile {name}: {wrong}")
     low, high = budget_range(profile.search_space())

@@ -1,7 +1,8 @@
 """What a run leaves behind: records with provenance, keyed folders, and files that are whole or absent.
 
 Every result is a JSON record; tables and figures are made from records alone. A stage's folder is named by a hash of
-the settings that made it, so a second execution finds what is there and a changed setting rebuilds what depends on it.
+what made it (:meth:`eas_core.run.Run.key`), so a second execution finds what is there and a changed setting rebuilds
+what depends on it.
 """
 
 from __future__ import annotations
@@ -23,14 +24,20 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import safetensors
-import safetensors.torch
-import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
 
 from eas_core.errors import CheckpointError, DataError, EASError
+from eas_core.parsing import parse_json
+from eas_core.stages import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+    from torch import Tensor
 
 
 def key(settings: dict) -> str:
@@ -78,6 +85,19 @@ def write_lines(path: Path, lines: list[dict]) -> None:
 def _json_line(line: dict) -> bytes:
     plain = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in line.items()}
     return (json.dumps(plain) + "\n").encode()
+
+
+def check_folder(path: str | Path, name: str) -> None:
+    """Refuse a path that cannot be a folder; whether it can be written to shows when something is."""
+    try:
+        str(path).encode()  # fails for bytes that are no UTF-8
+        if "\0" in str(path):
+            raise ValueError("null character in it")
+        there = next(place for place in (Path(path), *Path(path).absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise ValueError(f"{there} is a file")
+    except (OSError, ValueError) as error:
+        raise EASError(f"{name}: {str(path)!r:.120} cannot be a folder ({str(error):.80})") from None
 
 
 def _reason(error: Exception) -> str:
@@ -145,6 +165,8 @@ def _holder(path: Path) -> str:
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict | None = None) -> None:
     """Write tensors as safetensors, atomically; ``metadata`` is any JSON-able dict."""
+    import safetensors.torch
+
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = {"eas": json.dumps(metadata or {})}
     write_atomic(path, safetensors.torch.save(contiguous, metadata=text))
@@ -157,11 +179,11 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
     """
     try:
         with safetensors.safe_open(path, "pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("eas", "{}"))
+            metadata = parse_json((file.metadata() or {}).get("eas", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise CheckpointError(f"weights: {path} does not exist") from None
-    except (safetensors.SafetensorError, ValueError, OSError, RecursionError) as error:
+    except (safetensors.SafetensorError, ValueError, OSError) as error:
         raise CheckpointError(f"weights: {path} is damaged or cut short ({_reason(error)})") from None
     if not isinstance(metadata, dict):
         raise CheckpointError(f"weights: {path} is damaged (its metadata is no table)")
@@ -174,8 +196,8 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
 def load_metadata(path: Path) -> dict:
     """Read the metadata of a safetensors file alone; a damaged or missing one raises :class:`CheckpointError`."""
     try:
-        with safetensors.safe_open(path, "pt") as file:
-            return json.loads((file.metadata() or {}).get("eas", "{}"))
+        with safetensors.safe_open(path, "np") as file:
+            return parse_json((file.metadata() or {}).get("eas", "{}"))
     except FileNotFoundError:
         raise CheckpointError(f"weights: {path} does not exist") from None
     except (safetensors.SafetensorError, ValueError, OSError) as error:
@@ -212,6 +234,8 @@ def previous_checkpoint(path: Path) -> Path:
 
 def save_checkpoint(path: Path, state: dict) -> None:
     """Write a resumable training state (tensors, numbers, strings, lists, dicts), atomically, and keep the one before."""
+    import torch
+
     buffer = io.BytesIO()
     torch.save(state, buffer)
     payload = buffer.getbuffer()
@@ -223,6 +247,8 @@ def load_checkpoint(path: Path) -> dict:
 
     Loads no pickled code.
     """
+    import torch
+
     try:
         content = memoryview(Path(path).read_bytes())
     except OSError as error:
@@ -295,14 +321,18 @@ def code_hash() -> str:
     return digest.hexdigest()[:10]
 
 
-def device_name(device: torch.device | str, gpu_name=torch.cuda.get_device_name) -> str:
-    """The name of a device in records: what ``gpu_name`` says of a GPU, or the machine's kind of CPU."""
+def device_name(device: torch.device | str, gpu_name: Callable[[torch.device], str] | None = None) -> str:
+    """The name of a device in records: what ``gpu_name`` (PyTorch's if None) says of a GPU, or the machine's kind of CPU."""
+    import torch
+
     device = torch.device(device)
-    return gpu_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
+    return (gpu_name or torch.cuda.get_device_name)(device) if device.type == "cuda" else f"{platform.machine()} CPU"
 
 
 def provenance(device: torch.device | str = "cpu") -> dict:
     """Where and with what a result was made."""
+    import torch
+
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "code": code_hash(),
@@ -318,14 +348,16 @@ def write_record(
 ) -> dict:
     """Write and return a record: what was asked (``settings``), what came out (``result``), and its provenance.
 
+    The provenance of a stage's record (``kind`` names it) has the versions of the stage and of all it depends on.
     ``launch`` joins the provenance: see :meth:`eas_core.devices.Devices.described`.
     """
+    made = {**provenance(device), "stages": versions(kind), **(launch or {})}
     record = {
         "kind": kind,
         "settings": settings,
         "result": result,
         "seconds": round(seconds, 3),
-        "provenance": {**provenance(device), **(launch or {})},
+        "provenance": made,
     }
     write_atomic(path, (json.dumps(record, indent=1) + "\n").encode())
     return record
@@ -350,12 +382,12 @@ FIELDS = {"kind": str, "settings": dict, "result": dict, "seconds": (int, float)
 
 
 def read_json(path: Path, what: str) -> object:
-    """Read a JSON file; one that is missing or damaged raises :class:`DataError`, which calls it ``what``."""
+    """Read a JSON file; one that is missing or damaged, or has a key twice, raises :class:`DataError`, which calls it ``what``."""
     try:
-        return json.loads(Path(path).read_bytes())
+        return parse_json(Path(path).read_bytes())
     except FileNotFoundError:
         raise DataError(f"{what}: {path} does not exist") from None
     except OSError as error:
         raise DataError(f"{what}: {path} cannot be read ({_reason(error)})") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{what}: {path} is damaged ({_reason(error)})") from None

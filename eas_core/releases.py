@@ -14,13 +14,14 @@ from pathlib import Path
 
 import yaml
 
-from eas_core import data, pipeline, profiles, records
+from eas_core import profiles, records, sources
 from eas_core.errors import DataError
-from eas_core.stages import lineage
-from eas_core.tasks import TaskSet
+from eas_core.run import Run
+from eas_core.sources import TaskSet
+from eas_core.stages import NO_RESULT
 
 ROOT = Path(__file__).parents[1]
-STAGES = tuple(lineage("results")[1:])  # from the teacher on
+STAGES = ("teacher", "supernet", "generator", "specialized", "results")
 WEIGHTS = ("supernet", "generator")  # the teacher has done its work
 
 
@@ -30,7 +31,7 @@ def folder(release: str | Path) -> Path:
     return path if path.is_absolute() or path.exists() else ROOT / path
 
 
-def publish(run: pipeline.Run, target: Path) -> list[Path]:
+def publish(run: Run, target: Path) -> list[Path]:
     """Copy a finished run's records, weights and profile into the folder ``target``; returns what was written.
 
     Copied as they are, so hashes stay. An unfinished run raises :class:`DataError` and writes nothing.
@@ -41,8 +42,7 @@ def publish(run: pipeline.Run, target: Path) -> list[Path]:
         records.read_record(source, stage)
     sources |= {f"{stage}.safetensors": run.folder(stage) / "weights.safetensors" for stage in WEIGHTS}
     content = {target / name: source.read_bytes() for name, source in sources.items()}
-    settings = json.loads(content[target / "results.json"])["settings"]
-    profile = {"name": run.profile.name, **{name: value for name, value in settings.items() if name != "seed"}}
+    profile = {**run.profile.model_dump(mode="json"), "data": run.settings("data")["data"]}  # without the path there
     content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
     for path, blob in content.items():
         records.write_atomic(path, blob)
@@ -81,26 +81,43 @@ def digest(release: str | Path) -> str:
 
 def tasks(record: dict) -> TaskSet:
     """The tasks that a record is about."""
-    return data.task_set(profiles.Data(**record["settings"]["data"]))
+    return sources.task_set(profiles.Data(**record["settings"]["data"]))
 
 
 def command(record: dict, profile: str, path: str = "FILE.zip") -> str:
     """The command that repeats a run: ``profile`` plus the settings in which the record differs from it."""
-    settings = record["settings"]
-    plain = profiles.load(profile).dump(*(name for name in settings if name != "seed"))
-    sets = [f"data.path={path}", *(f"{key}={value}" for key, value in _differences(plain, settings))]
+    settings, now = record["settings"], profiles.load(profile)
+    plain = now.dump(*(name for name in settings if name in type(now).model_fields))
+    recorded = {name: _in_full(getattr(now, name), settings[name]).model_dump(mode="json") for name in plain}
+    sets = [f"data.path={path}", *(f"{key}={value}" for key, value in _differences(plain, recorded))]
     parts = ["eas", "run", "--profile", profile, "--seed", str(settings["seed"])]
     lines = [shlex.join(parts), *(f"    --set {shlex.quote(entry)}" for entry in sets)]
     return " \\\n".join(lines)
 
 
-def _differences(plain: dict, settings: dict, prefix: str = "") -> list[tuple[str, str]]:
+def _in_full(now: profiles.Settings, recorded: dict) -> profiles.Settings:
+    """A record's settings in today's terms: one that is newer than the record is at its default, or as it is ``now``.
+
+    A default is what was done before there was the setting. What is no setting any more is left out.
+    """
+    full = {}
+    for name, field in type(now).model_fields.items():
+        value = getattr(now, name)
+        if name not in recorded:
+            full[name] = value if field.is_required() else field.get_default()
+        else:
+            nested = isinstance(value, profiles.Settings)
+            full[name] = _in_full(value, recorded[name]) if nested else recorded[name]
+    return type(now)(**full)
+
+
+def _differences(plain: dict, recorded: dict, prefix: str = "") -> list[tuple[str, str]]:
     """``section.key`` and JSON value of every setting that is not the profile's."""
     found = []
     for name, value in plain.items():
-        key, other = prefix + name, settings.get(name)
+        key, other = prefix + name, recorded[name]
         if isinstance(value, dict):
             found += _differences(value, other, key + ".")
-        elif other != value and key != "data.path":
+        elif other != value and key not in NO_RESULT:
             found.append((key, json.dumps(other)))
     return found

@@ -77,7 +77,7 @@ def classes_table(
 
     Args:
         tasks: the profile's tasks.
-        ids: ``{task: (id, ...)}``, what :func:`eas_core.data.class_ids` gives.
+        ids: ``{task: (id, ...)}``, what :func:`eas_core.sources.class_ids` gives.
         counts: images of a class by split, ``{"train": ..., "valid": ..., "test": ...}``, any of them: one number for
             all classes, or one for each, by class number.
 
@@ -415,6 +415,7 @@ def stages_table(records: dict[str, dict]) -> pd.DataFrame:
             "threads": made["threads"],
             "torch": made["versions"]["torch"],
             "finished (UTC)": made["time"],
+            "version": made.get("stages", {}).get(stage, "unknown"),
             "code": made["code"],
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("stage")

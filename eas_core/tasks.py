@@ -2,72 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from eas_core.devices import ALONE, Devices
 from eas_core.errors import SpaceError
+from eas_core.sources import TaskSet
 
 READINGS = ("exclude", "zero")
 EXCLUDED = -1e4  # finite, so that distillation never multiplies 0 by infinity; exp(-1e4) is exactly 0 in float32
-
-
-@dataclass(frozen=True)
-class TaskSet:
-    """The groups G^1 .. G^T: ``names[t]`` is a task, ``classes[t]`` its class indices, ``class_names[c]`` a class.
-
-    The groups are disjoint and cover 0 .. C-1, or the constructor raises :class:`SpaceError`.
-    """
-
-    names: tuple[str, ...]
-    classes: tuple[tuple[int, ...], ...]
-    class_names: tuple[str, ...]
-
-    def __post_init__(self):
-        flat = [c for group in self.classes for c in group]
-        if sorted(flat) != list(range(len(self.class_names))) or len(self.names) != len(self.classes):
-            raise SpaceError(f"tasks: groups must be disjoint and cover classes 0..{len(self.class_names) - 1} exactly")
-        if len(set(self.names)) != len(self.names):
-            raise SpaceError(f"tasks: names {self.names} are not all different")
-
-    @staticmethod
-    def from_groups(groups: dict[str, tuple[str, ...]]) -> TaskSet:
-        """``{"Dog": ("Chihuahua", ...), ...}``: classes are numbered in the order given."""
-        classes, start = [], 0
-        for names in groups.values():
-            classes.append(tuple(range(start, start + len(names))))
-            start += len(names)
-        return TaskSet(tuple(groups), tuple(classes), tuple(name for names in groups.values() for name in names))
-
-    @property
-    def num_classes(self) -> int:
-        """C, the number of classes of all tasks together."""
-        return len(self.class_names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def index(self, task: str | int) -> int:
-        """Number of a task given by name or number; an unknown one raises :class:`SpaceError` listing what there is."""
-        if isinstance(task, str) and task in self.names:
-            return self.names.index(task)
-        for number in range(len(self)):
-            if task in (number, str(number)):
-                return number
-        raise SpaceError(f"task: {task!r} is not one of {', '.join(self.names)} (or 0..{len(self) - 1})")
-
-    def membership(self) -> Tensor:
-        """(T, C) of booleans: whether class c belongs to task t."""
-        table = torch.zeros(len(self), self.num_classes, dtype=torch.bool)
-        for t, group in enumerate(self.classes):
-            table[t, list(group)] = True
-        return table
-
-    def task_of(self, labels: Tensor) -> Tensor:
-        """Task number of each label, same shape."""
-        return self.membership().int().argmax(0).to(labels.device)[labels]
 
 
 def task_dropout_mask(

@@ -66,8 +66,7 @@ def train_generator(
     """
     settings = profile.generator
     multi_path = makes_paths(generator)
-    if multi_path:
-        settings = settings.model_copy(update=dict(profile.multi_path))
+    length = profile.multi_path if multi_path else settings  # whose steps, and scenarios a step
     optimizer = make_optimizer(generator, settings.optimizer)
     supernet.requires_grad_(False).train()
     generator.train()
@@ -94,7 +93,7 @@ def train_generator(
 
     def step(index: int) -> dict[str, float]:
         draw = rng(seed, "generator", index)
-        count = settings.scenarios_per_step
+        count = length.scenarios_per_step
         task, budget = draw_scenarios(count + settings.cost_scenarios, len(tasks), settings.budget, draw)
         z = generator(task.to(device), budget.to(device))
         if multi_path:
@@ -122,13 +121,13 @@ def train_generator(
         validation = float(sum(x.item() for x in losses) / len(losses))
         return devices.mean({"validation loss": validation, "cost error": error})
 
-    images_per_step = settings.scenarios_per_step * (settings.task_images + settings.context_images)
+    images_per_step = length.scenarios_per_step * (settings.task_images + settings.context_images)
     modules = {"generator": generator}
     with devices.synchronised(supernet):
         return train(
             "multi-path generator" if multi_path else "generator",
             folder,
-            settings.steps,
+            length.steps,
             modules,
             optimizer,
             step,

@@ -7,10 +7,8 @@ everything a checkpoint needs; there is no random state, sampler position or sch
 
 from __future__ import annotations
 
-import ctypes
 import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -26,20 +24,6 @@ from eas_core.progress import reporter
 
 CHECKPOINT_SECONDS = 30.0
 POINTS = 200  # of a training curve
-
-
-def keep_freed_memory() -> None:
-    """Tell glibc to keep freed memory instead of giving it back to the kernel; does nothing elsewhere.
-
-    Each step frees and allocates the same activations. By default glibc returns such large blocks, and every page of
-    them is then faulted in anew. What this gains depends on the shapes; ``make bench`` measures it.
-    """
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(-3, 2**30) or mallopt(-3, 2**25)  # M_MMAP_THRESHOLD; older glibc allows 32 MiB at most
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 class Stopped(EASError):
@@ -71,7 +55,6 @@ def train(
     SIGTERM or Ctrl-C, and :class:`EASError` if another process is training in the folder. Several ``devices`` load the
     same checkpoint, the first one writes it, and all stop after the same step if one has to.
     """
-    keep_freed_memory()
     folder = Path(folder)
     path, metrics = folder / "checkpoint.pt", folder / "metrics.jsonl"
     every = max(1, steps // POINTS)

@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
+BUILT = ROOT / "_build" / "html.done"  # there once the book was built and checked
+NO_BOOK = "no built book in _build/html: make book PROFILE=smoke makes one"
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -57,8 +59,8 @@ def served(folder: Path) -> Iterator[str]:
 
 def built_book() -> Path:
     """The folder of the built book; skips where there is none."""
-    if not (HTML / "index.html").exists():
-        pytest.skip("no built book in _build/html: make book PROFILE=smoke makes one")
+    if not BUILT.exists():
+        pytest.skip(NO_BOOK)
     return HTML
 
 

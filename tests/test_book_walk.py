@@ -1,17 +1,18 @@
-"""The built book as its readers walk it: from the cover by links to everything that the paper has, and no link is broken."""
+"""The built book as its readers walk it: from the cover by links to everything that the paper has.
+
+That links, images and values are there is checked when the book is built, by ``book/check.py``.
+"""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from functools import cache
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
+import bs4
 import pytest
-from browser import HTML
+from browser import BUILT, HTML, NO_BOOK
 
-bs4 = pytest.importorskip("bs4")
+from book import check
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 ITEMS = {
@@ -20,51 +21,9 @@ ITEMS = {
     **{f"table-{n}": f"Table {roman}" for n, roman in enumerate(ROMAN[:5], start=1)},
     **{f"figure-{n}": f"Figure {roman}" for n, roman in enumerate(ROMAN, start=1)},
 }
-pytestmark = pytest.mark.skipif(
-    not (HTML / "index.html").exists(), reason="no built book in _build/html: make book PROFILE=smoke makes one"
-)
-
-
-class Link(NamedTuple):
-    page: str  # where it leads to, a path below _build/html
-    fragment: str
-    text: str
-
-
-@cache
-def soup(page: str) -> bs4.BeautifulSoup:
-    return bs4.BeautifulSoup((HTML / page).read_text(), "html.parser")
-
-
-@cache
-def ids(page: str) -> set[str]:
-    return {element["id"] for element in soup(page).find_all(id=True)}
-
-
-@cache
-def links(page: str) -> tuple[Link, ...]:
-    """The links of a page that stay inside the book."""
-    found = []
-    for anchor in soup(page).find_all("a", href=True):
-        scheme, host, path, _, fragment = urlsplit(anchor["href"])
-        if not scheme and not host and anchor["href"] != "#":
-            target = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(path))) if path else page
-            found.append(Link(target, unquote(fragment), anchor.get_text(" ", strip=True)))
-    return tuple(found)
-
-
-@cache
-def pages() -> tuple[str, ...]:
-    """Every page that can be reached from the cover, in the order of clicks."""
-    found = ["index.html"]
-    for page in found:  # grows while it is read
-        targets = (link.page for link in links(page) if link.page.endswith(".html") and (HTML / link.page).exists())
-        found += [target for target in dict.fromkeys(targets) if target not in found]
-    return tuple(found)
-
-
-def chapters() -> list[str]:
-    return sorted(page for page in pages() if re.match(r"executed/\d\d_", page))
+pytestmark = pytest.mark.skipif(not BUILT.exists(), reason=NO_BOOK)
+SITE = check.Site(HTML)
+soup, ids, links, pages = SITE.soup, SITE.ids, SITE.links, SITE.pages
 
 
 def what_stands_at(page: str, name: str) -> bs4.Tag:
@@ -73,12 +32,6 @@ def what_stands_at(page: str, name: str) -> bs4.Tag:
     while element.name == "section" or not element.get_text(strip=True):
         element = element.find_next()
     return element
-
-
-def test_every_page_can_be_reached_from_the_cover():
-    built = {str(path.relative_to(HTML)) for path in HTML.rglob("*.html") if path.relative_to(HTML).parts[0][0] != "_"}
-    assert built - set(pages()) <= {"genindex.html", "py-modindex.html", "search.html"}
-    assert len(chapters()) >= 13
 
 
 @pytest.mark.parametrize(("name", "label"), ITEMS.items())
@@ -109,24 +62,6 @@ def test_no_equation_stands_in_the_book_twice():
         for tag in re.findall(r"\\tag\{(\w)\}", str(math))
     ]
     assert sorted(tags) == list("ABCDEFGHIJ")
-
-
-def test_links_and_their_fragments_resolve():
-    broken = []
-    for page in pages():
-        for link in links(page):
-            if not (HTML / link.page).is_file():
-                broken.append(f"{page}: {link.page} is not there ({link.text!r})")
-            elif link.fragment and link.page.endswith(".html") and link.fragment not in ids(link.page):
-                broken.append(f"{page}: {link.page} has no #{link.fragment} ({link.text!r})")
-    assert not broken, "\n".join(broken)
-
-
-def test_images_are_there():
-    for page in pages():
-        for image in soup(page).find_all("img", src=True):
-            if not image["src"].startswith("data:"):
-                assert (HTML / posixpath.dirname(page) / unquote(image["src"])).is_file(), f"{page}: {image['src']}"
 
 
 def test_no_directive_or_role_is_left_as_text():
@@ -178,7 +113,7 @@ def test_a_chapter_has_a_question_what_was_learnt_and_exercises_with_solutions(p
     assert sorted(solved) == sorted(exercises)
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if page.startswith("executed/")] if HTML.exists() else [])
+@pytest.mark.parametrize("page", [page for page in pages() if page.startswith("executed/")] if BUILT.exists() else [])
 def test_every_figure_has_an_alternative_text(page):
     for image in soup(page).select(".cell_output img"):
         assert image.get("alt", "").strip() and not image["alt"].endswith(".png"), image

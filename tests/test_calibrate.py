@@ -37,6 +37,19 @@ def test_statistics_are_the_mean_over_the_batches():
     torch.testing.assert_close(network.stem.norm.running_var, torch.stack([m.var((0, 2, 3)) for m in maps]).mean(0))
 
 
+@pytest.mark.parametrize("batch_size", [4, 7, 9, 20])
+def test_every_image_has_the_same_weight_also_in_a_short_last_batch(batch_size):
+    """The mean over images does not depend on how they fall into batches: exactly so for the first layer's means."""
+    split, network = random_split(), random_supernet().float().extract(ARCHITECTURE)
+    calibrate(network, split, 25, batch_size, seed=0)
+    order = torch.randperm(len(split), generator=rng(0, "calibration"))[:25]
+    with torch.no_grad():
+        maps = network.stem.conv(normalise(split.images[order]))
+        parts = [(len(part), part.var((0, 2, 3))) for part in maps.split(batch_size)]
+    torch.testing.assert_close(network.stem.norm.running_mean, maps.mean((0, 2, 3)))
+    torch.testing.assert_close(network.stem.norm.running_var, sum(n * var for n, var in parts) / 25)
+
+
 def test_one_batch_gives_the_outputs_of_batch_statistics():
     split, network = random_split(), random_supernet().float().extract(ARCHITECTURE)
     images = normalise(split.images)

@@ -13,7 +13,7 @@ import torch
 from helpers import one_line
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from eas_core import claims, claims_figure, compare, tables
+from eas_core import claims, claims_figure, compare, findings, tables
 from eas_core.claims import FAILS, HOLDS, NOT_MEASURED, OPEN
 from eas_core.errors import DataError
 from eas_core.evaluate import pack
@@ -140,6 +140,16 @@ def judged(evidence: list[dict]) -> dict[str, claims.Claim]:
 )
 def test_a_shown_deficit_comes_before_the_margin(low, high, margin, expected):
     assert claims.verdict(low, high, margin) == expected
+
+
+def test_verdicts_are_of_the_claims_named_and_of_no_other_that_begins_alike():
+    judged = claims.judge([one_seed(0), one_seed(1)])
+    by_key = {claim.key: claim for claim in judged}
+    assert {"eas", "eas-same-supernet"} <= set(by_key)
+    lines = findings.verdicts(judged, "eas", "ofa-t").splitlines()
+    assert [by_key[key].statement in line for key, line in zip(("eas", "ofa-t"), lines, strict=True)] == [True, True]
+    with pytest.raises(KeyError):
+        findings.verdicts(judged, "ea")
 
 
 def test_every_claim_has_both_sides_a_rule_and_a_verdict():
@@ -589,6 +599,14 @@ BROKEN = {
         lambda e: records(e)["generator"]["settings"]["generator"].update(steps=7),
         "different profiles, generator.steps is 100",
     ),
+    "a setting whose name begins like one that may differ": (
+        lambda e: [
+            r["settings"]["supernet"].update(task_dropout_rate=s)
+            for s in (0, 1)
+            for r in (records(e, seed=s)["generator"],)
+        ],
+        "different profiles, supernet.task_dropout_rate is 0",
+    ),
     "another main variant": (lambda e: e[1].update(main="q=0"), "different profiles, main is q=0.6 and q=0"),
     "no main variant": (lambda e: [x.update(main="q=0.3") for x in e], "seed 0 has no variant q=0.3"),
     "a seed without a variant": (lambda e: e[1]["variants"].pop("q=1"), "seed 1 has no specialized of q=1"),
@@ -640,6 +658,11 @@ BROKEN = {
     "no curve": (lambda e: records(e)["multi_path"]["result"].update(curve=[]), "multi_path: result: curve"),
     "no scenarios": (lambda e: records(e)["multi_path"]["settings"].pop("multi_path"), "settings.multi_path"),
     "no device": (lambda e: records(e)["multi_path"]["provenance"].pop("device"), "provenance: device: field required"),
+    "a version that is no number": (
+        lambda e: records(e)["tested-EAS"]["provenance"].update(stages={"teacher": "two"}),
+        "provenance: stages.teacher = 'two'",
+    ),
+    "no state of the code": (lambda e: records(e)["tested-EAS"]["provenance"].update(code=[]), "provenance: code = []"),
     "other test images": (
         lambda e: records(e)["tested-EAS"]["result"].update(test_digest="e" * 64),
         "tested on different images, test_digest is dddd",
@@ -726,3 +749,37 @@ def test_records_that_cannot_be_compared_are_one_line():
         with pytest.raises(DataError, match=said) as error:
             compared()
         assert one_line(error.value)
+
+
+# ---------------------------------------------------------------- records of several versions of the code
+
+
+def made_by(evidence: list[dict], seed: int, **provenance) -> list[dict]:
+    """The evidence, with this in the provenance of all records of one seed."""
+    for variant in evidence[seed]["variants"].values():
+        for record in variant["records"].values():
+            record["provenance"].update(provenance)
+    return evidence
+
+
+ONE, TWO = {"teacher": 1, "supernet": 1}, {"teacher": 1, "supernet": 2}
+
+
+@pytest.mark.parametrize(
+    "seeds, said",
+    [
+        ([{}, {}], ""),
+        ([{"code": "a"}, {"code": "b"}], "come from 2 states of the code (a, b) and say no versions"),
+        ([{"stages": ONE}, {"stages": ONE}], ""),
+        ([{"stages": ONE, "code": "a"}, {"stages": ONE, "code": "b"}], ""),  # versions say that results are the same
+        ([{"stages": ONE}, {"stages": TWO}], "come from different versions of the code: supernet 1 and 2"),
+        ([{"stages": ONE}, {}], "do not say which versions they are of"),
+    ],
+)
+def test_records_of_one_experiment_made_by_different_code_are_labelled(seeds, said):
+    evidence = [one_seed(0), one_seed(1)]
+    for number, provenance in enumerate(seeds):
+        made_by(evidence, number, **provenance)
+    assert claims.judge(evidence), "old records and new ones can be judged"
+    warning = findings.mixed(evidence)
+    assert "\n" not in warning and said in warning and bool(warning) == bool(said)

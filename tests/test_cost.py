@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from eas_core import cost, profiles
+from eas_core import cost, count, profiles
 from eas_core.data import rng
 from eas_core.errors import SpaceError
 from eas_core.network import Network
@@ -97,8 +97,8 @@ def test_madds_summed_in_float32_as_once_for_all_sums_them_are_its_figures(ofa_f
     """Its counter adds the layers' counts in float32, in module order: above 2^24 a sum is rounded at every layer."""
     for fact in ofa_facts:
         total = np.float32(0)
-        for count in layer_counts(meta_network(*_space_and_architecture(fact))):
-            total = np.float32(total + np.float32(count))
+        for layer in layer_counts(meta_network(*_space_and_architecture(fact))):
+            total = np.float32(total + np.float32(layer))
         assert int(total) == fact["madds"]
 
 
@@ -119,7 +119,7 @@ def test_a_block_by_hand():
     # 8 -> 16 channels on 10 x 10, stride 2 (5 x 5 out), kernel 5, 24 expanded channels, 8 hidden in squeeze-excite
     madds = 8 * 24 * 100 + 24 * 25 * 25 + 24 * 16 * 25 + 2 * 24 * 8
     params = 8 * 24 + 24 * 25 + 24 * 16 + 2 * (24 + 24 + 16) + 2 * 24 * 8 + 24 + 8
-    assert cost._block(8, 16, 10, 2, 5, 24, True) == (madds, params)
+    assert count._block(8, 16, 10, 2, 5, 24, True) == (madds, params)
 
 
 def test_equation_e_gates_of_the_blocks_of_a_unit_are_one_one_g3_g3g4():

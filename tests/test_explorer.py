@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -18,6 +17,7 @@ pytest.importorskip("anywidget")
 
 from browser import built_book, launched, served, watched, widget_page
 
+from book.check import explorer_state
 from eas_core.cost import budget_range, madds
 from eas_core.data import rng
 from eas_core.errors import EASError
@@ -26,8 +26,6 @@ from eas_core.pipeline import make_run
 from eas_core.space import SMALLEST, Architecture
 from eas_core.widgets import explorer as module
 from eas_core.widgets import scenario
-
-STATE = re.compile(r'<script type="application/vnd.jupyter.widget-state\+json">(.*?)</script>', re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -68,22 +66,14 @@ class Place(NamedTuple):
     state: dict
 
 
-def explorer_state(path: Path) -> dict:
-    """The traits of the explorer that a page carries."""
-    models = json.loads(STATE.search(path.read_text())[1])["state"].values()
-    (saved,) = (m for m in models if "facts" in m["state"])
-    (weights,) = (b["data"] for b in saved["buffers"] if b["path"] == ["weights"])
-    return saved["state"] | {"weights": base64.b64decode(weights)}
-
-
 @pytest.fixture(scope="module", params=["small page", "book, http", "book, file"])
 def place(request, tmp_path_factory, run):
     if request.param == "small page":
         path = widget_page(tmp_path_factory.mktemp("page"), module.explore(run))
-        yield Place(path.as_uri(), path.parent.as_uri(), explorer_state(path))
+        yield Place(path.as_uri(), path.parent.as_uri(), explorer_state(path.read_text()))
     else:
         book = built_book()
-        state = explorer_state(book / "index.html")
+        state = explorer_state((book / "index.html").read_text())
         if request.param == "book, file":
             yield Place((book / "index.html").as_uri(), book.as_uri(), state)
         else:

@@ -367,7 +367,7 @@ def test_too_little_memory_is_one_line(monkeypatch, capsys):
         def fail(*_, error=error):
             raise error
 
-        monkeypatch.setattr(cli, "_make_run", fail)
+        monkeypatch.setattr(cli, "_plan", fail)
         assert cli.main(["report"]) == 2
         assert capsys.readouterr().err.startswith("eas: not enough memory")
 

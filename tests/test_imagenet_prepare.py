@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from helpers import drawing, one_line
+from helpers import drawing, one_line, repacked
 from PIL import Image
 
 from data_prep import imagenet
@@ -268,10 +268,31 @@ def test_the_short_side_becomes_256(size, packed):
     assert Image.open(io.BytesIO(pack.shrink(Image.new("RGB", size)))).size == packed
 
 
-def test_modes_other_than_rgb_are_converted():
-    for mode, form in (("CMYK", "JPEG"), ("L", "JPEG"), ("P", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("1", "PNG")):
-        image = pack.decode(drawing("x", (24, 18), mode, form))
-        assert image.mode == "RGB" and image.size == (24, 18)
+@pytest.mark.parametrize("form", [tree, webdataset, parquet, official], ids=lambda form: form.__name__)
+def test_re_packed_pictures_of_any_mode_are_read_by_the_rule_of_all_sources(form, photos, tmp_path):
+    pictures = repacked((256, 256))
+    names = [f"train/{wnid}/{wnid}_1.JPEG" for wnid in WNIDS[: len(pictures)]]
+    new = dict(zip(names, pictures.values(), strict=True))
+    made = make(form(tmp_path / "source", photos | {name: data for name, (data, _) in new.items()}), tmp_path / "out")
+    assert not made.problems
+    packed, rows = open_packed(tmp_path / "out"), manifest(tmp_path / "out")
+    found = {}
+    for split in ("train", "valid"):
+        listed = [row["path"] for row in rows if row["split"] == split]
+        found |= {name: packed[split].decode(i) for i, name in enumerate(listed) if name in new}
+    assert set(found) == set(new)
+    for name, (_, pixels) in new.items():
+        image = found[name].transpose(1, 2, 0)
+        assert image.shape == (256, 256, 3) and np.abs(image - pixels.astype(int)).mean() < 3, name
+
+
+def test_units_are_made_anew_under_another_rule_for_pictures(folders, prepared, tmp_path, monkeypatch):
+    make(folders, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("packed/*.bin")}
+    monkeypatch.setattr(pack.pictures, "VERSION", -1)
+    make(folders, tmp_path / "out")
+    assert all(path.stat().st_mtime_ns > made for path, made in before.items())
+    assert open_packed(tmp_path / "out")["train"].digest == open_packed(prepared)["train"].digest
 
 
 def test_a_shard_holds_a_bounded_number_and_the_splits_are_the_same(prepared, folders, tmp_path, monkeypatch):
@@ -434,6 +455,23 @@ def test_a_parquet_file_or_shard_with_damage_inside_is_reported(photos, tmp_path
     extra.write_bytes(b"PAR1 no PAR1")
     made = make(source, tmp_path / "out")
     assert made.problems == {"archive": 1} and extra.name in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_a_sample_whose_json_gives_its_class_twice_is_reported(photos, tmp_path):
+    source = webdataset(tmp_path / "source", photos)
+    label = archives.wnids().index(WNIDS[0])
+    twice = b'{"label": %d,\n "label": %d}' % (label, label)
+    write(source / "more-val.tar", tar({"a.json": twice, "a.jpg": drawing("a")}))
+    assert make(source, tmp_path / "out").problems == {"unlabelled": 1}
+    assert "'label' is given twice, in lines 1 and 2" in problems(tmp_path / "out")[0][2]
+
+
+def test_a_unit_whose_record_has_a_key_twice_is_made_anew(folders, prepared, tmp_path):
+    make(folders, tmp_path / "out")
+    record = tmp_path / "out" / "units" / "00000.json"
+    record.write_bytes(record.read_bytes().replace(b"{", b'{"bytes":0,', 1))
+    make(folders, tmp_path / "out")
+    assert files(tmp_path / "out") == files(prepared)
 
 
 def test_labels_in_another_order_are_noticed_by_the_names(photos, tmp_path, monkeypatch):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from eas_core import memory
+
 MIB = 2**20
 PROGRAM = """
 import torch
@@ -30,3 +32,31 @@ def test_the_peak_is_what_was_added(work, low, high):
     program = PROGRAM.format(work=work)
     run = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert low * MIB <= int(run.stdout) <= high * MIB
+
+
+class Library:
+    """A C library whose ``mallopt`` takes thresholds up to a limit, as glibc's does."""
+
+    def __init__(self, limit: int):
+        self.limit, self.asked = limit, []
+
+    def mallopt(self, option: int, value: int) -> int:
+        self.asked.append((option, value))
+        return int(option != -3 or value <= self.limit)
+
+
+@pytest.mark.parametrize(
+    "platform, library, asked",
+    [
+        ("linux", Library(2**30), [(-3, 2**30), (-1, 2**31 - 1)]),
+        ("linux", Library(2**25), [(-3, 2**30), (-3, 2**25), (-1, 2**31 - 1)]),  # glibc before 2.35
+        ("linux", object(), None),  # another C library, such as musl
+        ("darwin", None, None),
+    ],
+    ids=["glibc", "old glibc", "no mallopt", "no Linux"],
+)
+def test_freed_memory_is_kept_where_the_c_library_can(platform, library, asked, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: library)
+    memory.keep_freed_memory()
+    assert getattr(library, "asked", None) == asked

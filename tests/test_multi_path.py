@@ -15,12 +15,12 @@ from eas_core.generator import ArchitectureGenerator
 from eas_core.multi_path import (
     PATH_HEADS,
     PathWeights,
+    draw_paths,
     expected_madds_millions,
     gate_logits,
     path_weights,
-    sample_paths,
 )
-from eas_core.space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, from_gates, to_gates
+from eas_core.space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, from_gates, from_index
 from eas_core.specialize import propose
 from eas_core.train_generator import train_generator
 
@@ -36,6 +36,11 @@ def certain(architecture: Architecture, sure: float = 60.0) -> torch.Tensor:
     for u in range(UNITS):
         depths[u, DEPTHS.index(architecture.depth[u])] = sure
     return torch.cat([blocks.flatten(), depths.flatten()])
+
+
+def draw(z: torch.Tensor, count: int, seed: int) -> torch.Tensor:
+    """Index (m, count, 45) of architectures drawn from path logits (m, 195)."""
+    return draw_paths(z, torch.rand(len(z), count, BLOCKS + UNITS, generator=rng(seed)))
 
 
 def path_generator(seed: int = 0, scale: float = 1.0) -> ArchitectureGenerator:
@@ -95,22 +100,22 @@ def test_certain_paths_cost_what_the_architecture_costs(architecture):
 def test_the_expected_cost_is_the_mean_cost_of_what_is_sampled():
     z = torch.randn(2, 195, generator=rng(2))
     expected = expected_madds_millions(SMALL, path_weights(z))
-    gates = sample_paths(z, 4000, rng(3))
-    for row, mean in zip(gates, expected.tolist(), strict=True):
-        costs = torch.tensor(madds(SMALL, from_gates(row)), dtype=torch.float64) / 1e6
+    for row, mean in zip(draw(z, 4000, 3), expected.tolist(), strict=True):
+        costs = torch.tensor(madds(SMALL, from_index(row)), dtype=torch.float64) / 1e6
         assert abs(costs.mean().item() - mean) < 5 * costs.std().item() / 4000**0.5
 
 
 @given(architectures())
 def test_sampling_and_gates_of_certain_paths_give_the_architecture(architecture):
     z = certain(architecture)[None]
-    assert set(from_gates(sample_paths(z, 5, rng(0))[0])) == {architecture}
+    assert set(from_index(draw(z, 5, 0)[0])) == {architecture}
     assert from_gates((gate_logits(z) > 0).float()) == [architecture]
 
 
 def test_gate_logits_are_the_marginals_of_the_paths():
     z = torch.randn(1, 195, generator=rng(4))
-    gates = sample_paths(z, 20000, rng(5))[0].unflatten(1, (45, 2))
+    index = draw(z, 20000, 5)[0]
+    gates = torch.stack([index >= 1, index >= 2], dim=-1).float()  # (20000, 45, 2)
     p = torch.sigmoid(gate_logits(z))[0].unflatten(0, (45, 2))
     first = gates[..., 0].mean(0)
     assert ((first - p[:, 0]).abs() < 0.02).all()
@@ -166,4 +171,4 @@ def test_paths_of_gates_are_named_alike():
     architecture = Architecture((2,) * UNITS, (6, 3) * (BLOCKS // 2), (3, 7) * (BLOCKS // 2))
     weights = path_weights(certain(architecture))
     assert isinstance(weights, PathWeights)
-    assert to_gates([architecture])[0].tolist() == sample_paths(certain(architecture)[None], 1, rng(0))[0, 0].tolist()
+    assert from_index(draw(certain(architecture)[None], 1, 0)[0]) == [architecture]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+
+import data_prep
+import eas_core
 
 ROOT = Path(__file__).resolve().parent.parent
 REGISTRY = re.compile(r"https?:|://|index-url|pypi\.|pythonhosted|anaconda\.org", re.IGNORECASE)
@@ -74,6 +79,13 @@ def test_environment_installs_this_project_under_its_constraints():
 )
 def test_no_file_names_a_package_registry(name):
     assert not REGISTRY.search((ROOT / name).read_text())
+
+
+@pytest.mark.early
+def test_every_module_can_be_imported():
+    for package in (eas_core, data_prep):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
 
 
 def test_profiles_travel_with_the_package():

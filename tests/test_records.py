@@ -11,6 +11,7 @@ from helpers import SMALL, bits, one_line
 
 from eas_core import records
 from eas_core.errors import CheckpointError, DataError, EASError
+from eas_core.stages import STAGES
 from eas_core.supernet import Supernet
 
 
@@ -144,7 +145,8 @@ def test_a_record_carries_its_settings_result_and_provenance(tmp_path):
     record = records.write_record(tmp_path / "record.json", "teacher", {"seed": 1}, {"curve": []}, 1.23456)
     assert records.read_record(tmp_path / "record.json", "teacher") == record
     assert record["settings"] == {"seed": 1} and record["seconds"] == 1.235
-    assert set(record["provenance"]) == {"time", "code", "device", "threads", "python", "versions"}
+    assert set(record["provenance"]) == {"time", "code", "device", "threads", "python", "versions", "stages"}
+    assert record["provenance"]["stages"] == {name: STAGES[name].version for name in ("data", "teacher")}
     assert record["provenance"]["versions"]["torch"] == torch.__version__.split("+")[0]
 
 

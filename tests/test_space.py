@@ -21,6 +21,7 @@ from eas_core.space import (
     Architecture,
     SearchSpace,
     active_blocks,
+    canonical,
     from_gates,
     from_index,
     make_divisible,
@@ -259,7 +260,9 @@ def test_entries_of_blocks_that_do_not_exist_are_of_no_account(architecture, oth
         [torch.where(exists, index[:, :20], noise[:, :20]), torch.where(exists, index[:, 20:40], noise[:, 20:40])], 1
     )
     mixed = torch.cat([mixed, index[:, 40:]], 1)
-    assert from_index(mixed) == [architecture]
+    (found,) = from_index(mixed)
+    assert found == architecture and hash(found) == hash(architecture) and found.to_json() == architecture.to_json()
+    assert torch.equal(canonical(mixed), index)
     assert torch.equal(one_hot_of_index(mixed), one_hot([architecture]))
 
 

@@ -1,18 +1,29 @@
-"""EAS inference never returns a network above its budget, whatever the generator says."""
+"""EAS inference never returns a network above its budget, and a scenario's proposal is the same in any batch."""
+
+from functools import cache
 
 import pytest
 import torch
 from helpers import SMALL, TASKS, architectures, bits, one_line, random_split, random_supernet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_multi_path import path_generator
 
 from eas_core import profiles
 from eas_core.cost import budget_range, madds, madds_millions
 from eas_core.data import rng
 from eas_core.errors import SpaceError
-from eas_core.generator import ArchitectureGenerator
-from eas_core.space import LARGEST, SMALLEST, from_gates, to_gates
-from eas_core.specialize import Proposal, nearest_feasible, propose, specialize
+from eas_core.generator import ArchitectureGenerator, hard_gates, relaxed_gates
+from eas_core.space import GATES, LARGEST, SMALLEST, from_gates, from_index, nest, to_gates
+from eas_core.specialize import (
+    TOGETHER,
+    Proposal,
+    draw_gates,
+    nearest_feasible,
+    propose,
+    scenario_rng,
+    specialize,
+)
 
 LOW, HIGH = budget_range(SMALL)
 SETTINGS = profiles.Specialize(samples=256, candidates=20, budgets=(1.0,))
@@ -121,9 +132,100 @@ def test_two_budgets_in_one_pass_are_each_kept():
     assert max(map(cost, small.candidates)) <= low < min(map(cost, large.candidates)) <= high
 
 
-def test_a_seed_gives_the_same_proposals():
-    scenarios = [(0, 1.0), (2, 1.5)]
-    assert propose(generator(), SMALL, scenarios, SETTINGS, 3) == propose(generator(), SMALL, scenarios, SETTINGS, 3)
+# ---------------------------------------------------------------- a scenario alone and in any batch
+
+MAKERS = {"gates": generator, "paths": path_generator}
+POOL = [(task, LOW + share * (HIGH - LOW)) for task in range(3) for share in (0.0, 0.07, 0.3, 0.5, 0.8, 1.0)]
+FEW = profiles.Specialize(samples=50, candidates=4, tolerance=0.1, budgets=(1.0,))
+
+
+@cache
+def alone(encoding: str, scale: float, seed: int, scenario: tuple[int, float]) -> Proposal:
+    (proposal,) = propose(MAKERS[encoding](1, scale), SMALL, [scenario], FEW, seed)
+    return proposal
+
+
+@pytest.mark.parametrize("encoding", MAKERS)
+@given(
+    st.sampled_from([0.1, 1.0, 5.0]),
+    st.integers(0, 3),
+    st.lists(st.sampled_from(POOL), min_size=1, max_size=40),
+)
+def test_a_scenario_gets_in_any_batch_what_it_gets_alone(encoding, scale, seed, batch):
+    """Any choice of scenarios, in any order, some of them twice."""
+    found = propose(MAKERS[encoding](1, scale), SMALL, batch, FEW, seed)
+    assert found == [alone(encoding, scale, seed, scenario) for scenario in batch]
+
+
+@pytest.mark.parametrize("encoding", MAKERS)
+def test_so_does_one_in_a_batch_of_more_than_one_pass(encoding):
+    batch = (POOL * (TOGETHER // len(POOL) + 2))[: TOGETHER + len(POOL)]
+    found = propose(MAKERS[encoding](1, 1.0), SMALL, batch, FEW, 0)
+    assert found == [alone(encoding, 1.0, 0, scenario) for scenario in batch]
+    assert {p.derived for p in found} == {False, True}, "both ways to a candidate are tried"
+
+
+def test_no_scenarios_give_no_proposals():
+    assert propose(generator(), SMALL, [], FEW, 0) == []
+
+
+def test_noise_belongs_to_seed_task_and_budget():
+    names = [(seed, task, budget) for seed in (0, 1) for task in (0, 1) for budget in (2.0, 2.0 + 2**-50)]
+    first = {torch.rand(4, generator=scenario_rng(*name)).numpy().tobytes() for name in names}
+    assert len(first) == len(names)
+    one, same = scenario_rng(0, 1, 2), scenario_rng(0, torch.tensor(1), 2.0)
+    assert torch.equal(torch.rand(4, generator=one), torch.rand(4, generator=same))
+
+
+@given(st.integers(0, 10**6), st.sampled_from(POOL), st.sampled_from([7, 8, 50, 300]), st.integers(1, 30))
+def test_candidates_are_the_first_different_ones_that_fit_of_all_samples(seed, scenario, samples, candidates):
+    task, budget = scenario
+    settings_ = profiles.Specialize(samples=samples, candidates=candidates, budgets=(1.0,))
+    network = generator(1)
+    (proposal,) = propose(network, SMALL, [scenario], settings_, seed)
+    with torch.no_grad():
+        z = network.double()(torch.tensor([task]), torch.tensor([budget], dtype=torch.float64))
+    drawn = from_index(draw_gates(z, torch.rand(1, samples, GATES, generator=scenario_rng(seed, task, budget)))[0])
+    fitting = dict.fromkeys(a for a in drawn if (1 - settings_.tolerance) * budget <= cost(a) <= budget)
+    assert proposal.derived == (not fitting)
+    assert proposal.candidates == (tuple(fitting)[:candidates] or (nearest_feasible(z[0], SMALL, budget),))
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.1, 3.0, 30.0]))
+def test_drawn_gates_are_those_of_the_equations(seed, scale):
+    draw = rng(seed, "equations")
+    z, u = scale * torch.randn(3, GATES, generator=draw).double(), torch.rand(3, 5, GATES, generator=draw)
+    h = relaxed_gates(z[:, None], u.double(), 1.0)
+    same = draw_gates(z, u) == nest(hard_gates(h)).sum(-1)
+    close = ((h - 0.5).abs() < 1e-5).unflatten(-1, (-1, 2)).any(-1)  # u is rounded to 24 bits
+    assert (same | close).all() and close.float().mean() < 0.01
+
+
+def plain_nearest(z: list[float], budget: float):
+    """The rule of :func:`nearest_feasible`, one gate after another."""
+
+    def costs(rows):
+        return [exact / 1e6 for exact in madds(SMALL, from_gates(torch.tensor(rows)))]
+
+    gates = [float(value > 0 and (i % 2 == 0 or z[i - 1] > 0)) for i, value in enumerate(z)]
+    for gate in sorted(range(GATES), key=z.__getitem__):
+        if costs([gates])[0] <= budget:
+            break
+        gates[gate] = 0.0
+    while True:
+        now, *raised = costs([gates, *([*gates[:i], 1.0, *gates[i + 1 :]] for i in range(GATES))])
+        fits = [i for i, more in enumerate(raised) if now < more <= budget]
+        if not fits:
+            return from_gates(torch.tensor([gates]))[0]
+        gates[max(fits, key=z.__getitem__)] = 1.0
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.floats(0.0, 1.0), st.sampled_from([1, 100]))
+def test_the_nearest_feasible_architecture_is_what_the_rule_says(seed, share, levels):
+    z = (levels * torch.randn(90, generator=rng(seed, "z"))).round() / levels  # with many equal logits, or few
+    budget = LOW + share * (HIGH - LOW)
+    assert nearest_feasible(z, SMALL, budget) == plain_nearest(z.tolist(), budget)
 
 
 @settings(max_examples=3)
@@ -136,15 +238,15 @@ def test_the_best_candidate_on_the_validation_split_wins(candidates):
     before = bits(supernet.state_dict())
     proposal = Proposal(1, 2.0, tuple(candidates), False)
     calibration = profiles.Calibration(images=24, batch_size=12)
-    chosen = specialize(proposal, supernet, train, valid, TASKS, calibration, seed=0)
+    chosen = specialize(proposal, supernet, train, valid, TASKS, calibration, 5, seed=0)
     index = valid.of_task(TASKS, 1)
     ranks = {}
     for architecture in candidates:
-        scores = score(calibrate(supernet.extract(architecture), train, 24, 12, 0), valid, TASKS, index)
+        scores = score(calibrate(supernet.extract(architecture), train, 24, 12, 0), valid, TASKS, index, 5)
         ranks[architecture] = (scores.accuracy(), -scores.cross_entropy())
     assert ranks[chosen.architecture] == max(ranks.values())
     assert (chosen.valid_accuracy, -chosen.valid_loss) == ranks[chosen.architecture]
     assert chosen.madds == cost(chosen.architecture) and chosen.candidates == len(candidates)
     assert bits(supernet.state_dict()) == before
-    again = score(chosen.network, valid, TASKS, index)  # the network that is handed out is the one that was measured
+    again = score(chosen.network, valid, TASKS, index, 5)  # the network that is handed out is the one that was measured
     assert again.accuracy() == chosen.valid_accuracy

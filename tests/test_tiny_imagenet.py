@@ -10,6 +10,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from helpers import repacked
 from PIL import Image
 
 from data_prep import tiny_imagenet
@@ -157,6 +158,27 @@ def test_every_damaged_jpeg_is_counted_and_the_first_three_named(tmp_path, membe
     damage = [members[bad[0]][:-300], b"", b"no JPEG", members[bad[3]][:-2], members[bad[4]][:500]]
     message = line(load, kind(tmp_path / "bad", members | dict(zip(bad, damage, strict=True))), 64, progress=False)
     assert f"5 images do not decode: {bad[0]}, {bad[1]}, {bad[2]}, ..." in message
+
+
+@pytest.mark.parametrize("kind", [write_zip, write_folder])
+def test_re_packed_pictures_of_any_mode_are_read_though_their_names_say_jpeg(tmp_path, members, kind):
+    pictures = repacked((64, 64))
+    places = [f"{ROOT}/train/{w}/images/{w}_{n}.JPEG" for w in CLASS_NAMES for n in TRAIN][: len(pictures) - 1]
+    places.append(f"{ROOT}/val/images/val_3.JPEG")
+    new = dict(zip(places, pictures.values(), strict=True))
+    path = kind(tmp_path / "repacked", members | {name: data for name, (data, _) in new.items()})
+    photos = load(path, 64, progress=False)
+    images = dict(zip(photos.train_names + photos.test_names, [*photos.train_images, *photos.test_images], strict=True))
+    for name, (_, pixels) in new.items():
+        np.testing.assert_array_equal(images[name].transpose(1, 2, 0), pixels, name)
+
+
+@pytest.mark.parametrize("what", repacked((8, 8)))
+def test_a_re_packed_picture_that_is_cut_short_is_named(tmp_path, members, what):
+    name = f"{ROOT}/val/images/val_3.JPEG"
+    data = repacked((64, 64))[what][0]
+    folder = write_folder(tmp_path / "cut", members | {name: data[: len(data) // 2]})
+    assert line(load, folder, 64, progress=False).endswith(f": 1 images do not decode: {name}")
 
 
 def test_bit_error_in_the_zip_is_named(tmp_path, members):

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from helpers import SMALL, TASKS, bits, random_split
+from helpers import SMALL, TASKS, bits, random_split, replaced
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,7 +27,7 @@ SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
 
 
 def small_profile(*more: str) -> profiles.Profile:
-    return profiles.load("smoke", [*SETTINGS, *more])
+    return profiles.load("smoke", replaced(SETTINGS, *more))
 
 
 def fresh_pair() -> tuple[ArchitectureGenerator, Supernet]:

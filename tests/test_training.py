@@ -345,34 +345,6 @@ def test_biases_and_batch_norm_are_not_decayed(kind):
 # ---------------------------------------------------------------- the machine
 
 
-class Library:
-    """A C library whose ``mallopt`` takes thresholds up to a limit, as glibc's does."""
-
-    def __init__(self, limit: int):
-        self.limit, self.asked = limit, []
-
-    def mallopt(self, option: int, value: int) -> int:
-        self.asked.append((option, value))
-        return int(option != -3 or value <= self.limit)
-
-
-@pytest.mark.parametrize(
-    "platform, library, asked",
-    [
-        ("linux", Library(2**30), [(-3, 2**30), (-1, 2**31 - 1)]),
-        ("linux", Library(2**25), [(-3, 2**30), (-3, 2**25), (-1, 2**31 - 1)]),  # glibc before 2.35
-        ("linux", object(), None),  # another C library, such as musl
-        ("darwin", None, None),
-    ],
-    ids=["glibc", "old glibc", "no mallopt", "no Linux"],
-)
-def test_freed_memory_is_kept_where_the_c_library_can(platform, library, asked, monkeypatch):
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(training.ctypes, "CDLL", lambda _: library)
-    training.keep_freed_memory()
-    assert getattr(library, "asked", None) == asked
-
-
 def test_a_training_in_another_thread_leaves_the_signals_alone(tmp_path, undisturbed):
     before, found = signal.getsignal(signal.SIGTERM), []
     thread = threading.Thread(target=lambda: found.append(train_stage("teacher", tmp_path)))

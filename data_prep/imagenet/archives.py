@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tarfile
 from collections.abc import Collection, Iterator
@@ -14,6 +13,7 @@ from typing import BinaryIO
 
 from data_prep.imagenet.inventory import ENDINGS, TRAIN_NAME, VAL, VAL_NAME, WNID, Inventory, Photo
 from eas_core.errors import DataError
+from eas_core.parsing import parse_json
 
 SIDECARS = (".cls", ".json")
 _JSON_KEYS = ("label", "cls", "class", "target")
@@ -111,7 +111,7 @@ def list_webdataset(path: Path, split: str, wanted: Collection[str], found: Inve
 
 def _describe(key: str, base: str, sample: dict) -> tuple[str, str]:
     """(wnid, file name) of a sample."""
-    facts = json.loads(sample["json"]) if "json" in sample else {}
+    facts = parse_json(sample["json"]) if "json" in sample else {}
     name = facts.get("filename") or base
     if "cls" in sample:
         return _wnid(sample["cls"].decode("ascii")), name.rpartition("/")[2]

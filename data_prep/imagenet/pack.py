@@ -19,8 +19,10 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
+from data_prep import pictures
 from data_prep.imagenet.archives import read
 from data_prep.imagenet.inventory import Photo
+from eas_core.parsing import parse_json
 from eas_core.records import write_atomic
 
 SIDE = 256  # pixels: the short side of a packed photograph, as the usual test protocol has it before its crop of 224
@@ -43,17 +45,6 @@ class Outcome:
     packed_sha256: str = ""
 
 
-def decode(data: bytes) -> Image.Image:
-    """An RGB image of any JPEG, PNG or WebP, whatever its name says; as in torchvision, EXIF's orientation is not heeded.
-
-    Raises one of several exceptions if the bytes are damaged or cut short.
-    """
-    image = Image.open(io.BytesIO(data))
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
-
-
 def shrink(image: Image.Image) -> bytes:
     """A JPEG whose short side is 256 pixels (bicubic, antialiased; a smaller image is enlarged)."""
     scale = SIDE / min(image.size)
@@ -73,13 +64,10 @@ def examine(data: bytes | str, pack: bool) -> tuple[Outcome, bytes]:
         return Outcome(problem=data), b""
     known = dict(size=len(data), sha256=hashlib.sha256(data).hexdigest())
     try:
-        image = decode(data)
+        image = pictures.decode(data)
         packed = shrink(image) if pack else b""
-    except MemoryError:  # no fault of the photograph's
-        raise
-    except Exception as error:  # decoders raise many kinds for damaged bytes
-        reason = "not an image" if isinstance(error, Image.UnidentifiedImageError) else " ".join(str(error).split())
-        return Outcome(**known, problem=f"does not decode ({reason or type(error).__name__:.100})"), b""
+    except ValueError as error:
+        return Outcome(**known, problem=f"does not decode ({error})"), b""
     return Outcome(**known, length=len(packed), packed_sha256=hashlib.sha256(packed).hexdigest()), packed
 
 
@@ -155,7 +143,7 @@ def _in_order(pool: ThreadPoolExecutor, workers: int, unit: list[Photo], pack: b
 
 def _key(unit: list[Photo], pack: bool) -> str:
     """What a unit's outcome depends on, in ten digits."""
-    settings = [VERSION, SIDE, QUALITY] if pack else [VERSION]
+    settings = [VERSION, pictures.VERSION, *((SIDE, QUALITY) if pack else ())]
     listed = [(photo.name, photo.place, photo.offset, photo.size) for photo in unit]
     return hashlib.sha256(json.dumps([settings, listed]).encode()).hexdigest()[:16]
 
@@ -163,7 +151,7 @@ def _key(unit: list[Photo], pack: bool) -> str:
 def _load(out: Path, number: int, unit: list[Photo], pack: bool) -> list[Outcome] | None:
     """The outcomes of a unit that is done, or None."""
     try:
-        lines = json.loads(_record(out, number).read_bytes())
+        lines = parse_json(_record(out, number).read_bytes())
         if lines["key"] != _key(unit, pack) or (pack and shard(out, number).stat().st_size != lines["bytes"]):
             return None
         outcomes = [Outcome(*values) for values in lines["photos"]]

@@ -23,15 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from data_prep import imagenet
 from data_prep.imagenet import pack as packing
 from data_prep.imagenet import report, sources
 from data_prep.imagenet.holdout import HOLD_OUT, hold_out
+from data_prep.imagenet.index import SPLITS
 from data_prep.imagenet.inventory import TRAIN, VAL, Inventory, Photo, Problem
 from data_prep.imagenet.pack import Outcome
-from data_prep.imagenet.reader import SPLITS
 from eas_core import records
 from eas_core.errors import DataError
 
@@ -223,6 +222,8 @@ def _write_csv(path: Path, head: tuple[str, ...], rows: Iterable[tuple]) -> None
 
 def _write_index(out: Path, source: str, seed: int, splits, wnids: list[str], outcomes: dict[str, Outcome]) -> None:
     """Where each photograph lies in the shards; written last of all that is in packed/."""
+    import torch
+
     label = {wnid: number for number, wnid in enumerate(wnids)}
     tensors, digests = {}, {}
     for name, photos in splits.items():

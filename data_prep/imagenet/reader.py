@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torchvision.io import ImageReadMode, decode_jpeg
 
+from data_prep.imagenet.index import SPLITS, describe  # noqa: F401 - names of this module too
 from eas_core import records
 from eas_core.errors import CheckpointError, DataError
-
-SPLITS = ("train", "valid", "test")
 
 
 class Packed:
@@ -58,22 +57,6 @@ class Packed:
     def fingerprint(self, i: int) -> bytes:
         """SHA-256 of the packed JPEG of photograph i."""
         return hashlib.sha256(self.jpeg(i)).digest()
-
-
-def describe(folder: str | Path) -> dict:
-    """What the index says: source, classes (wnids), seed of the hold-out, digest of each split, ...
-
-    Raises:
-        DataError: the folder holds no index that is whole.
-    """
-    try:
-        about = records.load_metadata(Path(folder) / "packed" / "index.safetensors")
-    except CheckpointError as error:
-        raise DataError(f"packed: {folder} holds no complete set of packed photographs ({error})") from None
-    for name in ("source", "classes", "seed", "digest"):
-        if not isinstance(about, dict) or name not in about:
-            raise DataError(f"packed: {folder} is of another version (no {name!r})")
-    return about
 
 
 def open_packed(folder: str | Path) -> dict[str, Packed]:

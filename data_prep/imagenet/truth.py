@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from eas_core.errors import DataError
 
@@ -104,6 +103,8 @@ def _of_archive(path: Path) -> dict[str, str]:
 
 def _translate(path: Path, ids: list[str], meta: bytes) -> dict[str, str]:
     """The wnids of ILSVRC2012_IDs; those of the 1000 classes are the leaves of meta.mat's tree."""
+    import scipy.io
+
     try:
         synsets = scipy.io.loadmat(io.BytesIO(meta), squeeze_me=True)["synsets"]
         columns = (np.atleast_1d(synsets[field]).tolist() for field in ("ILSVRC2012_ID", "WNID", "num_children"))

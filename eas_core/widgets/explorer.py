@@ -15,7 +15,7 @@ from eas_core.cost import MILLION, madds
 from eas_core.errors import EASError
 from eas_core.run import Run
 from eas_core.space import Architecture
-from eas_core.specialize import Proposal, Specialized, specialize
+from eas_core.specialize import Proposal, Specialized
 from eas_core.widgets import scenario
 
 try:
@@ -85,8 +85,7 @@ class _Scenario(traitlets.HasTraits):
         proposal = Proposal(self.task, self.budget, (self.architecture,), self.derived)
         weights, _ = pipeline.supernet(self._run)
         train, valid = self._run.splits("train", "valid")
-        tasks, calibration = self._run.tasks, self._run.profile.calibration
-        return specialize(proposal, weights, train, valid, tasks, calibration, self._run.seed)
+        return pipeline.best_of(self._run, proposal, weights, train, valid)
 
 
 if anywidget is not None:
