@@ -780,15 +780,6 @@ def test_ground_truth_beside_other_files_or_by_its_table(photos, tmp_path):
     assert one_line(error.value)
 
 
-def test_transparent_colours_of_a_palette_become_plain_ones():
-    image = Image.new("P", (4, 4), 1)
-    image.putpalette([0, 0, 0, 200, 100, 50])
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", transparency=bytes([0, 255]))
-    decoded = pack.decode(buffer.getvalue())
-    assert decoded.mode == "RGB" and decoded.getpixel((0, 0)) == (200, 100, 50)
-
-
 def test_a_photograph_too_narrow_for_a_jpeg_is_damaged():
     buffer = io.BytesIO()
     Image.new("L", (1, 300)).save(buffer, "PNG")
