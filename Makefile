@@ -47,10 +47,13 @@ help:
 	@$(INSTALL) -e ".[book,bench]"
 	@touch $@
 
+# by the environment: Snakemake would read a --config set=... with a colon and a blank in it as a table
+export SET
+
 # --nolock: a lock left by a killed run would stop the next one; outputs appear by an atomic rename anyway
 SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --keep-going \
 	--rerun-incomplete --nolock --scheduler greedy --config profile="$(PROFILE)" seed="$(SEED)" seeds="$(SEEDS)" runs="$(RUNS)" \
-	set="$(SET)" threads=$(THREADS) gpu=$(GPU)
+	threads=$(THREADS) gpu=$(GPU)
 
 book: .venv/book.stamp
 	@$(SNAKEMAKE) --quiet all -- book

@@ -10,6 +10,7 @@
 # where the jobs train then. A job is made again when a setting that it depends on changes, a notebook of the book also
 # when its file or the library changes.
 
+import os
 import re
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from eas_core.run import Run, automatic_device
 
 PROFILE = str(config.get("profile", "demo"))
 RUNS = str(config.get("runs", "runs"))
-SET = str(config.get("set") or "")
+SET = str(config.get("set") or os.environ.get("SET") or "")  # make gives it by the environment
 LISTED = str(config.get("seeds", config.get("seed", 0)))
 if not all(seed.isdecimal() for seed in LISTED.split(",")):
     sys.exit(f"seeds: {LISTED!r} must be whole numbers separated by commas, such as 0,1,2")

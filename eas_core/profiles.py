@@ -397,7 +397,13 @@ def _apply(raw: dict, override: str) -> None:
     *sections, last = target.strip().split(".")
     if not separator or not last:
         raise ProfileError(f"override: {override!r:.160} must look like section.key=value")
+    model: type | None = Profile
     for section in sections:
+        field = model.model_fields.get(section) if model else None
+        if field and isinstance(raw, dict) and section not in raw and isinstance(field.default, Settings):
+            raw[section] = field.default.model_dump(mode="json")  # a section that the file leaves at its defaults
+        kind = field.annotation if field else None
+        model = kind if isinstance(kind, type) and issubclass(kind, Settings) else None
         raw = raw.get(section) if isinstance(raw, dict) else None
         if isinstance(raw, list):
             raise ProfileError(f"override: {target!r:.160} points into a list; give the whole list instead")

@@ -152,3 +152,11 @@ def test_a_failed_job_names_its_notebook_and_cell_and_leaves_the_others(tmp_path
 def test_bad_input_is_said_before_anything_runs(config, message, tmp_path):
     run = snakemake("-n", "claims", runs=tmp_path, **config)
     assert run.returncode != 0 and message in run.stdout + run.stderr
+
+
+@pytest.mark.skipif(not (ROOT / ".venv/bin/snakemake").exists(), reason="make book has not installed .venv")
+def test_settings_with_blanks_and_colons_reach_the_profile_from_make():
+    """``--config set=...`` would not do: Snakemake reads a value with a colon and a blank in it as a table."""
+    command = ["make", "-o", ".venv/book.stamp", "claims", "PROFILE=smoke", "SET=supernet.stages='[{name: kernel}]'"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert run.returncode and "profile smoke: supernet.stages.0.depths: field required" in run.stderr

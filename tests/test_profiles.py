@@ -1,6 +1,7 @@
 """Every shipped profile loads; whatever is wrong with one is a single line: field, value, what is allowed."""
 
 import copy
+import json
 
 import pytest
 import yaml
@@ -179,3 +180,23 @@ def test_an_unknown_key_in_a_list_names_what_is_allowed_there():
     with pytest.raises(ProfileError, match="supernet.stages.0.speed: unknown key; allowed: name, depths") as error:
         profiles.load("smoke", [f"supernet.stages=[{stage}]"])
     assert one_line(error.value)
+
+
+@pytest.mark.parametrize("name", ["demo", "smoke", "tiny-imagenet-10", "imagenet-10", "imagenet-12"])
+def test_every_setting_of_every_section_can_be_overridden_whether_the_file_holds_it_or_not(name):
+    plain = profiles.load(name)
+
+    def leaves(settings, path=()):
+        for key, value in settings:
+            yield from leaves(value, (*path, key)) if isinstance(value, profiles.Settings) else [((*path, key), value)]
+
+    for path, value in leaves(plain):
+        text = json.dumps(list(map(dict, value)) if path[-1] == "stages" else value)
+        assert profiles.load(name, [f"{'.'.join(path)}={text}"]) == plain
+
+
+@pytest.mark.parametrize("override", ["data.path.x=1", "teacher.epochs.x=1", "predictor.hidden.x=1", "predictor.x.y=1"])
+def test_a_setting_is_no_section(override):
+    with pytest.raises(ProfileError, match="there is no section") as error:
+        profiles.load("tiny-imagenet-10", [override])
+    one_line(error.value)
