@@ -158,6 +158,7 @@ def read_make(words: list[str]) -> None:
     text = (ROOT / "Makefile").read_text()
     given = dict(word.split("=", 1) for word in words if "=" in word)
     assert all(re.search(rf"^{name} \?=", text, re.MULTILINE) for name in given), given
+    profiles.load(given.get("PROFILE", "demo"), profiles.words(given.get("SET", "")))  # handed on by the environment
     done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for line in done.stdout.replace("\\\n", " ").splitlines():
