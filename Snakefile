@@ -14,9 +14,10 @@ import os
 import re
 from pathlib import Path
 
-from eas_core import evidence, profiles
-from eas_core.errors import EASError
-from eas_core.run import Run, automatic_device
+from eas_core.runs import jobs
+from eas_core.settings import profiles
+from eas_core.base.errors import EASError
+from eas_core.runs.run import Run, automatic_device
 
 PROFILE = str(config.get("profile", "demo"))
 RUNS = str(config.get("runs", "runs"))
@@ -36,7 +37,7 @@ try:
     Run(profile, SEED).key("data")  # says what is wrong with packed photographs
 except EASError as error:
     sys.exit(str(error))
-JOBS = {job.name.replace(" ", "_"): job for job in evidence.jobs(profile)}
+JOBS = {job.name.replace(" ", "_"): job for job in jobs.jobs(profile)}
 KINDS = list(dict.fromkeys(job.kind for job in JOBS.values()))
 FOLDER = f"{RUNS}/{profile.name}/jobs"
 
@@ -108,7 +109,7 @@ for kind in KINDS:
         params:
             seed=lambda wildcards: wildcards.seed,
             job=lambda wildcards: JOBS[wildcards.job].name,
-            stage_keys=lambda wildcards: evidence.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
+            stage_keys=lambda wildcards: jobs.keys(Run(profile, int(wildcards.seed)), JOBS[wildcards.job]),
         threads: THREADS
         resources: gpu=GPU
         priority: 1000 - 10 * KINDS.index(kind)

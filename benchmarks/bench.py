@@ -31,22 +31,25 @@ from torch import Tensor
 from benchmarks import proposals
 from benchmarks.ofa_search import OfaAccuracy, OfaCost
 from benchmarks.timing import clock, median_ms, ratios, table
-from eas_core import cost, elastic, kernels, profiles, records
-from eas_core.data import rng
-from eas_core.evolution import evolve
-from eas_core.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
-from eas_core.memory import PeakMemory, keep_freed_memory
-from eas_core.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
-from eas_core.predictor import AccuracyPredictor, search_objective
-from eas_core.space import Architecture, SearchSpace, sample
-from eas_core.supernet import Supernet, initialise
-from eas_core.train_generator import joint_loss
+from eas_core.base import records
+from eas_core.base.memory import PeakMemory, keep_freed_memory
+from eas_core.base.random import rng
+from eas_core.network import elastic, kernels
+from eas_core.network.generator import GATE_HEADS, ArchitectureGenerator, sample_gates
+from eas_core.network.multi_path import PATH_HEADS, PathWeights, expected_madds_millions, path_weights
+from eas_core.network.supernet import Supernet, initialise
+from eas_core.search.evolution import evolve
+from eas_core.search.predictor import AccuracyPredictor, search_objective
+from eas_core.settings import profiles
+from eas_core.space import cost
+from eas_core.space.search_space import Architecture, SearchSpace, sample
+from eas_core.training.train_generator import joint_loss
 
 RESULTS = Path(__file__).parent / "results"
 
 
 def plain_depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """What :func:`eas_core.convolution.depthwise_conv` does without its own weight gradient."""
+    """What :func:`eas_core.network.convolution.depthwise_conv` does without its own weight gradient."""
     return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2, groups=weight.shape[0])
 
 
@@ -350,7 +353,7 @@ def markdown(result: dict) -> str:
                 f"**{result['encodings']['memory ratio']:.1f}**"]],
         ),
         "\n## Depthwise weight gradient\n",
-        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's against that of `eas_core.kernels`.\n",
+        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's against that of `eas_core.network.kernels`.\n",
         table(
             ["channels", "size", "stride", "kernel", "oneDNN", "ours", "ratio"],
             [

@@ -27,9 +27,9 @@ from PIL import Image
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from eas_core import records
-from eas_core.data import rng
-from eas_core.photographs import crop_box, crop_numbers, resize
+from eas_core.base import records
+from eas_core.base.random import rng
+from eas_core.data.photographs import crop_box, crop_numbers, resize
 
 RESULTS = Path(__file__).parent / "results" / "input_pipeline.json"
 SIZES = [(341, 256)] * 7 + [(256, 341)] * 2 + [(256, 256)]  # width, height: ImageNet is mostly 4:3
@@ -77,7 +77,7 @@ def pillow(jpeg: bytes, numbers: list[float] | None) -> Tensor:
 
 
 def torchvision(jpeg: bytes, numbers: list[float] | None) -> Tensor:
-    """As :mod:`eas_core.photographs` does it."""
+    """As :mod:`eas_core.data.photographs` does it."""
     image = decode_jpeg(torch.frombuffer(bytearray(jpeg), dtype=torch.uint8), ImageReadMode.RGB)
     top, left, height, width = crop_box(*image.shape[1:], numbers) if numbers else centre_box(*image.shape[1:])
     image = resize(image[:, top : top + height, left : left + width], RESOLUTION)

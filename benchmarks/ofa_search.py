@@ -6,9 +6,9 @@ import torch
 from ofa.nas.accuracy_predictor import MobileNetArchEncoder
 from torch import Tensor
 
-from eas_core.cost import MILLION, cost_tables
-from eas_core.predictor import AccuracyPredictor
-from eas_core.space import SearchSpace, one_hot_of_index
+from eas_core.search.predictor import AccuracyPredictor
+from eas_core.space.cost import MILLION, cost_tables
+from eas_core.space.search_space import SearchSpace, one_hot_of_index
 
 
 class OfaCost:

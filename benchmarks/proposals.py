@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.timing import median_ms, ratios, table, timed
-from eas_core import pipeline
-from eas_core.cost import cost_of_gates, cost_tables, madds_millions
-from eas_core.data import rng
-from eas_core.generator import sample_gates
-from eas_core.space import DEPTHS, EXPANSIONS, GATES, KERNELS, Architecture, nest
-from eas_core.specialize import Proposal, propose
-from eas_core.train_generator import cost_loss, draw_scenarios
+from eas_core.base.random import rng
+from eas_core.network.generator import sample_gates
+from eas_core.runs import pipeline
+from eas_core.search.specialize import Proposal, propose
+from eas_core.space.cost import cost_of_gates, cost_tables, madds_millions
+from eas_core.space.search_space import DEPTHS, EXPANSIONS, GATES, KERNELS, Architecture, nest
+from eas_core.training.train_generator import cost_loss, draw_scenarios
 
 MANY = 10_000
 

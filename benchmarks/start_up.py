@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from eas_core import records
+from eas_core.base import records
 
 RESULTS = Path(__file__).parent / "results" / "start_up.json"
 ROUNDS = 11

@@ -19,17 +19,21 @@ from pathlib import Path
 
 import torch
 
-from eas_core import data, evaluate, profiles, records
-from eas_core.data import Split, rng
-from eas_core.devices import Devices
-from eas_core.errors import EASError
-from eas_core.generator import ArchitectureGenerator
-from eas_core.parsing import parse_json
-from eas_core.run import usable_device
-from eas_core.space import sample
-from eas_core.supernet import Supernet, initialise
-from eas_core.train_generator import train_generator
-from eas_core.train_supernet import train_supernet, train_teacher
+from eas_core.base import records
+from eas_core.base.devices import Devices
+from eas_core.base.errors import EASError
+from eas_core.base.parsing import parse_json
+from eas_core.base.random import rng
+from eas_core.data import sources
+from eas_core.data.splits import Split
+from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.supernet import Supernet, initialise
+from eas_core.runs.run import usable_device
+from eas_core.search import evaluate
+from eas_core.settings import profiles
+from eas_core.space.search_space import sample
+from eas_core.training.train_generator import train_generator
+from eas_core.training.train_supernet import train_supernet, train_teacher
 
 RESULTS = Path(__file__).parent / "results" / "throughput.json"
 WARM_UP = 2  # steps that do not count
@@ -60,7 +64,7 @@ def measure(
 ) -> dict[str, float]:
     """Images a second of teacher, supernet and evaluation; of the generator, steps (one scenario) a second."""
     plain = profiles.load("imagenet-10", overrides)
-    tasks = data.task_set(plain.data)
+    tasks = sources.task_set(plain.data)
     split = synthetic(max(batch * steps, 10 * tasks.num_classes), tasks.num_classes, plain.space.resolution, device)
     epochs = steps / (len(split) // batch)
     last = plain.supernet.stages[-1].model_copy(update={"epochs": epochs})

@@ -30,9 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import eas_core  # noqa: E402
-from eas_core import claims, evidence, pipeline  # noqa: E402
-from eas_core.errors import EASError  # noqa: E402
-from eas_core.parsing import parse_json, parse_yaml  # noqa: E402
+from eas_core.base.errors import EASError  # noqa: E402
+from eas_core.base.parsing import parse_json, parse_yaml  # noqa: E402
+from eas_core.evidence import claims  # noqa: E402
+from eas_core.runs import jobs, pipeline  # noqa: E402
 from eas_core.widgets import scenario  # noqa: E402
 
 KINDS = {
@@ -291,7 +292,7 @@ def faults(html: Path, profile: str, seeds: list[int], seed: int, runs: str, ove
             found += [f"run with {key} {ran[key]!r}, not {asked[key]!r}" for key in asked if ran[key] != asked[key]]
         yield from (f"{name}: {fault}" for fault in found)
     yield from link_faults(site)
-    judged = claims.judge([evidence.collect(pipeline.make_run(profile, s, runs, overrides), False) for s in seeds])
+    judged = claims.judge([jobs.collect(pipeline.make_run(profile, s, runs, overrides), False) for s in seeds])
     yield from (f"executed/12_claims: {fault}" for fault in claims_faults(site.soup("executed/12_claims.html"), judged))
     run = pipeline.make_run(profile, seed, runs, overrides)
     weights = scenario.weight_bytes(pipeline.generator(run)[0])

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from data_prep import imagenet
-from eas_core import profiles
-from eas_core.parsing import parse_json
+from eas_core.base.parsing import parse_json
+from eas_core.settings import profiles
 
 HELD_OUT = 10_000  # training photographs, section 4
 HOUR = 3600

@@ -22,7 +22,7 @@ import nbformat
 import papermill
 import psutil
 
-from eas_core.parsing import parse_json
+from eas_core.base.parsing import parse_json
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -13,7 +13,7 @@ same scenes at every resolution.
 
 import numpy as np
 
-from eas_core.errors import DataError
+from eas_core.base.errors import DataError
 
 TASKS: dict[str, tuple[str, ...]] = {
     "polygons": ("triangle", "square", "pentagon", "hexagon", "octagon", "circle"),

@@ -28,7 +28,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_prep import pictures
-from eas_core.errors import DataError
+from eas_core.base.errors import DataError
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 SHA256 = "6198c8ae015e2b3e007c7841da39ec069199b9aa3bfa943a462022fe5e43c821"  # of the official zip, 248,100,043 bytes

@@ -15,8 +15,8 @@ import threading
 from pathlib import Path
 
 from eas_core import __version__
-from eas_core.errors import EASError, SpaceError
-from eas_core.stages import STAGES, TRAINED, lineage
+from eas_core.base.errors import EASError, SpaceError
+from eas_core.settings.stages import STAGES, TRAINED, lineage
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # what torch says of it
 
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         if rank == 0 or not error.alike:
             print(_one_line(str(error), f"eas (process {rank})" if rank else "eas"), file=sys.stderr, flush=True)
         if error.alike:
-            from eas_core.devices import leave
+            from eas_core.base.devices import leave
 
             leave()  # together: a launcher ends all processes as soon as one has failed
         return 2
@@ -190,7 +190,7 @@ def _scenario(command: argparse.ArgumentParser) -> None:
 
 def _plan(options, **more):
     """The run that the options name; ``ready()`` then looks for its device, with PyTorch."""
-    from eas_core.run import plan
+    from eas_core.runs.run import plan
 
     return plan(
         options.profile,
@@ -206,7 +206,7 @@ def _plan(options, **more):
 def _run(options) -> None:
     from dataclasses import replace
 
-    from eas_core import devices
+    from eas_core.base import devices
 
     team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
     if team.count == 1 and threading.current_thread() is threading.main_thread():
@@ -215,7 +215,7 @@ def _run(options) -> None:
     run = _plan(options, max_minutes=options.max_minutes, devices=team)
     run.check_data()
     run = run.ready()
-    from eas_core import pipeline
+    from eas_core.runs import pipeline
 
     with team.first_alone():
         run.splits("train", "valid")
@@ -235,7 +235,8 @@ def _run(options) -> None:
 
 
 def _tasks(options) -> None:
-    from eas_core import profiles, sources
+    from eas_core.data import sources
+    from eas_core.settings import profiles
 
     settings = profiles.load(options.profile, options.overrides).data
     if options.json:
@@ -248,7 +249,7 @@ def _tasks(options) -> None:
 
 def _prepare(options) -> None:
     from data_prep.imagenet.prepare import prepare
-    from eas_core import profiles
+    from eas_core.settings import profiles
 
     settings = profiles.load(options.profile, options.overrides).data
     made = prepare(
@@ -271,9 +272,10 @@ def _prepare(options) -> None:
 def _cost(options) -> None:
     from dataclasses import replace
 
-    from eas_core import count, profiles
-    from eas_core.architecture import Architecture
-    from eas_core.parsing import parse_json
+    from eas_core.base.parsing import parse_json
+    from eas_core.settings import profiles
+    from eas_core.space import count
+    from eas_core.space.architecture import Architecture
 
     space = profiles.load(options.profile, options.overrides).search_space()
     changes = {"resolution": options.resolution, "num_classes": options.num_classes}
@@ -300,7 +302,7 @@ def _chosen(options):
     run.scenario(options.task, options.budget)
     run.check_data()
     run = run.ready()
-    from eas_core import pipeline
+    from eas_core.runs import pipeline
 
     return run, pipeline.specialize_one(run, options.task, options.budget)
 
@@ -322,7 +324,7 @@ def _specialize(options) -> None:
 
 def _evaluate(options) -> None:
     run, chosen = _chosen(options)
-    from eas_core.evaluate import score
+    from eas_core.search.evaluate import score
 
     (test,) = run.splits("test")
     index = test.of_task(run.tasks, chosen.task)
@@ -333,19 +335,20 @@ def _evaluate(options) -> None:
 def _export(options) -> None:
     _check_out(options)
     run, chosen = _chosen(options)
-    from eas_core import export
+    from eas_core.runs import export
 
     for path in export.write(chosen, run, Path(options.out), onnx=options.onnx):
         print(path)
 
 
 def _report(options) -> None:
-    from eas_core import records
+    from eas_core.base import records
 
     run = _plan(options)
     path = run.folder("results") / "record.json"
     records.read_record(path, "results")
-    from eas_core import pipeline, tables
+    from eas_core.evidence import tables
+    from eas_core.runs import pipeline
 
     record = pipeline.finished(path, "results")
     print(tables.results_table(record, run.tasks).to_string())
@@ -354,7 +357,7 @@ def _report(options) -> None:
 def _claims(options) -> None:
     from dataclasses import replace
 
-    from eas_core import evidence, releases
+    from eas_core.runs import jobs, releases
 
     seeds = options.seeds.split(",")
     if not all(seed.isdecimal() and len(seed) < 19 for seed in seeds):
@@ -364,10 +367,10 @@ def _claims(options) -> None:
     _check_out(options)
     runs = [replace(_plan(options), seed=int(seed)) for seed in seeds]
     for run in runs:
-        evidence.require(run)
-    from eas_core import claims
+        jobs.require(run)
+    from eas_core.evidence import claims
 
-    collected = [evidence.collect(run, make=False) for run in runs]
+    collected = [jobs.collect(run, make=False) for run in runs]
     judged = claims.judge(collected)
     for claim in judged:
         print(f"{claim.verdict:14s} {claim.statement} {claim.ours}")
@@ -376,7 +379,7 @@ def _claims(options) -> None:
 
 
 def _release(options) -> None:
-    from eas_core import releases
+    from eas_core.runs import releases
 
     _check_out(options)
     for path in releases.publish(_plan(options), Path(options.out)):
@@ -384,7 +387,7 @@ def _release(options) -> None:
 
 
 def _check_out(options) -> None:
-    from eas_core import records
+    from eas_core.base import records
 
     if options.out:
         records.check_folder(options.out, "--out")

@@ -7,8 +7,8 @@ import torch
 from helpers import SMALL
 from hypothesis import settings
 
-from eas_core import evidence, pipeline
-from eas_core.space import SearchSpace
+from eas_core.runs import jobs, pipeline
+from eas_core.space.search_space import SearchSpace
 
 torch.set_num_threads(1)
 settings.register_profile("kit", deadline=None, derandomize=True, max_examples=25)
@@ -31,4 +31,4 @@ def smoke_run(tmp_path_factory) -> pipeline.Run:
 @pytest.fixture(scope="session")
 def smoke_evidence(smoke_run) -> dict:
     """All jobs of the smoke profile, baselines and ablations included; tests only read from it."""
-    return evidence.collect(smoke_run)
+    return jobs.collect(smoke_run)

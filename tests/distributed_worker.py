@@ -16,14 +16,15 @@ import torch
 from helpers import SMALL, TASKS, random_split
 from test_training import PROFILE
 
-from eas_core import devices, records, train_generator, train_supernet, training
-from eas_core.data import rng
-from eas_core.errors import DevicesError
-from eas_core.generator import GATE_HEADS, ArchitectureGenerator
-from eas_core.multi_path import PATH_HEADS
-from eas_core.norm import BatchNorm2d
-from eas_core.space import sample
-from eas_core.supernet import Supernet, initialise
+from eas_core.base import devices, records
+from eas_core.base.errors import DevicesError
+from eas_core.base.random import rng
+from eas_core.network.generator import GATE_HEADS, ArchitectureGenerator
+from eas_core.network.multi_path import PATH_HEADS
+from eas_core.network.norm import BatchNorm2d
+from eas_core.network.supernet import Supernet, initialise
+from eas_core.space.search_space import sample
+from eas_core.training import loop, train_generator, train_supernet
 
 
 def changed(profile, section: str, **changes):
@@ -143,11 +144,11 @@ def main(folder: Path) -> None:
             try:
                 keep("stopped", *trained("supernet", SHORT, folder / "stopped", devices=team, deadline=late))
                 break
-            except training.Stopped as error:
+            except loop.Stopped as error:
                 stops.append(str(error))
     say("stops", stops)
 
-    with suppress(training.Stopped):
+    with suppress(loop.Stopped):
         trained("supernet", SHORT, folder / "handed over", devices=team, deadline=0.0)
 
     refused = []

@@ -12,10 +12,11 @@ import torch
 from hypothesis import strategies as st
 from PIL import Image
 
-from eas_core.data import Split, rng
-from eas_core.space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, SearchSpace
-from eas_core.supernet import Supernet, initialise
-from eas_core.tasks import TaskSet
+from eas_core.base.random import rng
+from eas_core.data.splits import Split
+from eas_core.data.tasks import TaskSet
+from eas_core.network.supernet import Supernet, initialise
+from eas_core.space.search_space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, SearchSpace
 
 # Small, but with every kind of block: with and without stride, residual, squeeze-excite and h-swish; odd maps too.
 SMALL = SearchSpace(

@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 import torch._dynamo  # noqa: F401  the first step would import it, in every sitting anew
 
-from eas_core import records, training
+from eas_core.base import records
+from eas_core.training import loop
 
 STEPS = 1200
 KILLS = 20
@@ -41,9 +42,9 @@ def train(folder: Path, begun: int) -> None:
         os.write(begun, b".")
         return {"loss": loss.item()}
 
-    training.CHECKPOINT_SECONDS = 0.02
+    loop.CHECKPOINT_SECONDS = 0.02
     modules, options = {"network": network}, {"images_per_step": 16, "progress": False, "settings_key": "k"}
-    curve, _ = training.train("tiny", folder, STEPS, modules, optimizer, step, **options)
+    curve, _ = loop.train("tiny", folder, STEPS, modules, optimizer, step, **options)
     state = b"".join(tensor.numpy().tobytes() for tensor in network.state_dict().values())
     result = {"weights": hashlib.sha256(state).hexdigest(), "curve": curve}
     (folder / "result.json").write_text(json.dumps(result))

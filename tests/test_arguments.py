@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from eas_core import cli
-from eas_core.space import SMALLEST
+from eas_core.space.search_space import SMALLEST
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "torchvision", "pandas", "scipy", "matplotlib", "accelerate")

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from eas_core import evidence, profiles
-from eas_core.run import automatic_device
+from eas_core.runs import jobs
+from eas_core.runs.run import automatic_device
+from eas_core.settings import profiles
 
 pytest.importorskip("snakemake")
 ROOT = Path(__file__).resolve().parent.parent
-SMOKE = [job.name.replace(" ", "_") for job in evidence.jobs(profiles.load("smoke"))]
+SMOKE = [job.name.replace(" ", "_") for job in jobs.jobs(profiles.load("smoke"))]
 TINY = "data.train_per_class=2 data.valid_per_class=2 data.test_per_class=2"
 
 
@@ -135,7 +136,7 @@ def test_a_failed_job_names_its_notebook_and_cell_and_leaves_the_others(tmp_path
     run = snakemake(*targets, runs=tmp_path, set=TINY)
     assert run.returncode != 0
     (line,) = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("notebooks/")]
-    assert line.startswith("notebooks/jobs/job.ipynb (teacher, seed 1): cell 4 of 6 (records = evidence.do(")
+    assert line.startswith("notebooks/jobs/job.ipynb (teacher, seed 1): cell 4 of 6 (records = jobs.do(")
     assert [Path(target).exists() for target in targets] == [True, False]
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from benchmarks import input_pipeline, throughput
-from eas_core import cost
-from eas_core.space import LARGEST, SearchSpace
+from eas_core.space import cost
+from eas_core.space.search_space import LARGEST, SearchSpace
 
 SMALL = (  # imagenet-10 in a space that costs little
     "space.resolution=16",

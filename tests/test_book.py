@@ -18,7 +18,7 @@ from browser import ROOT, built_book, launched, served, watched
 
 import eas_core
 from book import check
-from eas_core import profiles
+from eas_core.settings import profiles
 
 TOC = check.toc_pages(yaml.safe_load((ROOT / "book" / "_toc.yml").read_text()))
 

@@ -5,10 +5,11 @@ import torch
 from helpers import bits, one_line, random_split, random_supernet
 from torch import nn
 
-from eas_core.calibrate import calibrate
-from eas_core.data import Split, normalise, rng
-from eas_core.errors import SpaceError
-from eas_core.space import sample
+from eas_core.base.errors import SpaceError
+from eas_core.base.random import rng
+from eas_core.data.splits import Split, normalise
+from eas_core.network.calibrate import calibrate
+from eas_core.space.search_space import sample
 
 ARCHITECTURE = sample(rng(0, "calibrate"))
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")

@@ -12,7 +12,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from book import check
-from eas_core import claims, evidence, paper_figures, profiles
+from eas_core.evidence import claims
+from eas_core.runs import jobs
+from eas_core.settings import profiles
+from eas_core.show import paper_figures
 
 
 def png(picture=((0.0, 1.0),)) -> str:
@@ -219,7 +222,7 @@ def test_the_default_profile_measures_every_claim_and_draws_every_figure(smoke_e
     """Its jobs make what all claims and the figures of chapters 10 and 11 need, so that its book lacks none of them."""
     demo = profiles.load("demo")
     own = demo.supernet.task_dropout
-    made = {evidence.variant_name(job.q, job.reading, own.reading) for job in evidence.jobs(demo)}
+    made = {jobs.variant_name(job.q, job.reading, own.reading) for job in jobs.jobs(demo)}
     variants = {name: entry for name, entry in smoke_evidence["variants"].items() if name in made}
     assert set(variants) == made
     found = [smoke_evidence | {"variants": variants}]

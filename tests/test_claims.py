@@ -13,11 +13,12 @@ import torch
 from helpers import one_line
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from eas_core import claims, claims_figure, compare, findings, tables
-from eas_core.claims import FAILS, HOLDS, NOT_MEASURED, OPEN
-from eas_core.errors import DataError
-from eas_core.evaluate import pack
-from eas_core.space import LARGEST, SMALLEST
+from eas_core.base.errors import DataError
+from eas_core.evidence import claims, compare, findings, tables
+from eas_core.evidence.claims import FAILS, HOLDS, NOT_MEASURED, OPEN
+from eas_core.search.evaluate import pack
+from eas_core.show import claims_figure
+from eas_core.space.search_space import LARGEST, SMALLEST
 
 MAIN, READING = 0.6, "exclude"
 BUDGETS = (1.0, 2.0, 3.0, 4.0, 5.0)

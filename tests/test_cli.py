@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from eas_core import claims, cli, cost, pipeline, records, releases
-from eas_core.data import rng
-from eas_core.space import LARGEST, SMALLEST, Architecture, SearchSpace, sample
-from eas_core.stages import lineage
+from eas_core import cli
+from eas_core.base import records
+from eas_core.base.random import rng
+from eas_core.evidence import claims
+from eas_core.runs import pipeline, releases
+from eas_core.settings.stages import lineage
+from eas_core.space import cost
+from eas_core.space.search_space import LARGEST, SMALLEST, Architecture, SearchSpace, sample
 
 ROOT = Path(__file__).parents[1]
 MAIN = lineage("results")[1:]
@@ -207,11 +211,11 @@ def test_the_results_record_holds_every_scenario_within_its_budget(smoke_run):
 
 
 def test_training_and_search_never_load_the_test_split(smoke_run, tmp_path, monkeypatch):
-    from eas_core import data
+    from eas_core.data import splits
 
     shutil.copytree(Path(smoke_run.root) / "data", tmp_path / "data")
-    asked, real = [], data.load
-    monkeypatch.setattr(data, "load", lambda *args: asked.extend(args[3]) or real(*args))
+    asked, real = [], splits.load
+    monkeypatch.setattr(splits, "load", lambda *args: asked.extend(args[3]) or real(*args))
     budget = smoke_run.profile.specialize.budgets[0]
     overrides = ["generator.steps=2", "specialize.candidates=1", f"specialize.budgets=[{budget}]"]
     run = pipeline.make_run("smoke", 0, tmp_path, overrides, "cpu", progress=False)
@@ -302,7 +306,7 @@ def test_weights_cut_short_are_one_line_and_stay(eas, copied, stage):
 def test_weights_of_another_space_are_one_line(eas, copied):
     from helpers import SMALL
 
-    from eas_core.supernet import Supernet
+    from eas_core.network.supernet import Supernet
 
     run, words = copied
     path = run.folder("supernet") / "weights.safetensors"
@@ -344,12 +348,12 @@ def test_a_runs_folder_that_is_a_file_is_one_line(eas, tmp_path):
 
 
 def test_a_report_before_there_are_results_is_one_line(eas, tmp_path):
-    pytest.importorskip("eas_core.tables")
+    pytest.importorskip("eas_core.evidence.tables")
     assert_one_line(eas("report", "--profile", "smoke", "--device", "cpu", "--runs", str(tmp_path)), "does not exist")
 
 
 def test_a_report_of_a_finished_run_names_every_budget(eas, smoke_run):
-    pytest.importorskip("eas_core.tables")
+    pytest.importorskip("eas_core.evidence.tables")
     status, out, err = eas("report", runs=True)
     assert (status, err) == (0, "") and all(f"{budget:g}" in out for budget in smoke_run.profile.specialize.budgets)
 

@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from eas_core import cli, devices, profiles, releases, run
+from eas_core import cli
+from eas_core.base import devices
+from eas_core.runs import releases, run
+from eas_core.settings import profiles
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ("eas", "make", "snakemake", "papermill", "python", "torchrun", "accelerate", "srun", "pip", "conda")

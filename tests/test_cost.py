@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from eas_core import cost, count, profiles
-from eas_core.data import rng
-from eas_core.errors import SpaceError
-from eas_core.network import Network
-from eas_core.space import (
+from eas_core.base.errors import SpaceError
+from eas_core.base.random import rng
+from eas_core.network.subnetwork import Network
+from eas_core.settings import profiles
+from eas_core.space import cost, count
+from eas_core.space.search_space import (
     BLOCKS,
     LARGEST,
     PAIRS,

@@ -10,10 +10,13 @@ from helpers import TASKS, one_line, random_split
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core import data, profiles, records
-from eas_core.data import MEAN, STD, augment, epoch_order, hold_out, normalise, rng
-from eas_core.errors import CheckpointError, DataError
-from eas_core.train_supernet import batch, steps_of
+from eas_core.base import records
+from eas_core.base.errors import CheckpointError, DataError
+from eas_core.base.random import rng
+from eas_core.data import sources, splits
+from eas_core.data.splits import MEAN, STD, augment, epoch_order, hold_out, normalise
+from eas_core.settings import profiles
+from eas_core.training.train_supernet import batch, steps_of
 
 SETTINGS = profiles.load("smoke").data
 
@@ -22,7 +25,7 @@ def with_settings(**changes) -> profiles.Data:
     return SETTINGS.model_copy(update=changes)
 
 
-def hashes(split: data.Split) -> set[str]:
+def hashes(split: splits.Split) -> set[str]:
     return {hashlib.sha256(image.numpy().tobytes()).hexdigest() for image in split.images}
 
 
@@ -32,76 +35,76 @@ def cache(tmp_path_factory):
 
 
 def test_no_image_is_in_two_splits(cache):
-    train, valid, test = map(hashes, data.load(SETTINGS, 32, cache))
+    train, valid, test = map(hashes, splits.load(SETTINGS, 32, cache))
     assert not train & valid and not train & test and not valid & test
     assert len(train) == 60 * SETTINGS.train_per_class
 
 
 def test_splits_have_the_sizes_asked_for_in_every_class(cache):
-    for split in data.load(SETTINGS, 32, cache):
+    for split in splits.load(SETTINGS, 32, cache):
         assert Counter(split.labels.tolist()) == dict.fromkeys(range(60), getattr(SETTINGS, f"{split.name}_per_class"))
         assert split.images.shape == (len(split), 3, 32, 32) and split.images.dtype == torch.uint8
 
 
 def test_splits_are_the_same_when_made_again_and_their_digest_says_so(cache, tmp_path):
-    for one, two in zip(data.load(SETTINGS, 32, cache), data.load(SETTINGS, 32, tmp_path), strict=True):
+    for one, two in zip(splits.load(SETTINGS, 32, cache), splits.load(SETTINGS, 32, tmp_path), strict=True):
         assert one.digest == two.digest and torch.equal(one.images, two.images)
         content = one.images.numpy().tobytes() + one.labels.numpy().tobytes()
         assert one.digest == hashlib.sha256(content).hexdigest()
 
 
 def test_another_data_seed_draws_other_images(cache, tmp_path):
-    (one,) = data.load(SETTINGS, 32, cache, ("test",))
-    (two,) = data.load(with_settings(seed=1), 32, tmp_path, ("test",))
+    (one,) = splits.load(SETTINGS, 32, cache, ("test",))
+    (two,) = splits.load(with_settings(seed=1), 32, tmp_path, ("test",))
     assert one.digest != two.digest and not hashes(one) & hashes(two)
 
 
 def test_more_training_images_leave_the_test_split_alone(cache, tmp_path):
-    (one,) = data.load(SETTINGS, 32, cache, ("test",))
-    (two,) = data.load(with_settings(train_per_class=3), 32, tmp_path, ("test",))
+    (one,) = splits.load(SETTINGS, 32, cache, ("test",))
+    (two,) = splits.load(with_settings(train_per_class=3), 32, tmp_path, ("test",))
     assert one.digest == two.digest
 
 
 def test_prepared_splits_are_reused(cache, monkeypatch):
-    data.load(SETTINGS, 32, cache)
-    monkeypatch.setattr(data, "_prepare", lambda *_: pytest.fail("prepared again"))
-    data.load(SETTINGS, 32, cache)
-    data.load(with_settings(augment="crop", shift=3), 32, cache)  # augmentation is no part of the images
+    splits.load(SETTINGS, 32, cache)
+    monkeypatch.setattr(splits, "_prepare", lambda *_: pytest.fail("prepared again"))
+    splits.load(SETTINGS, 32, cache)
+    splits.load(with_settings(augment="crop", shift=3), 32, cache)  # augmentation is no part of the images
 
 
 def test_splits_of_which_one_is_missing_are_prepared_again(cache, tmp_path):
-    whole = data.load(SETTINGS, 16, tmp_path)
+    whole = splits.load(SETTINGS, 16, tmp_path)
     (folder,) = tmp_path.iterdir()
     (folder / "test.safetensors").unlink()
-    again = data.load(SETTINGS, 16, tmp_path)
+    again = splits.load(SETTINGS, 16, tmp_path)
     assert [split.digest for split in again] == [split.digest for split in whole]
     assert (folder / "test.safetensors").exists()
 
 
 def test_a_prepared_split_cut_short_is_one_line(tmp_path):
     settings = with_settings(train_per_class=1, valid_per_class=1, test_per_class=1)
-    data.load(settings, 16, tmp_path)
+    splits.load(settings, 16, tmp_path)
     (path,) = tmp_path.glob("*/train.safetensors")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(CheckpointError) as error:
-        data.load(settings, 16, tmp_path)
+        splits.load(settings, 16, tmp_path)
     assert str(path) in one_line(error.value)
 
 
 def test_a_prepared_split_without_a_digest_is_one_line(tmp_path):
-    data.load(SETTINGS, 16, tmp_path)
+    splits.load(SETTINGS, 16, tmp_path)
     (path,) = tmp_path.rglob("test.safetensors")
     tensors, _ = records.load_tensors(path)
     records.save_tensors(path, tensors)
     with pytest.raises(DataError, match="has no digest; remove it") as error:
-        data.load(SETTINGS, 16, tmp_path)
+        splits.load(SETTINGS, 16, tmp_path)
     assert one_line(error.value)
 
 
 def test_without_a_path_and_a_network_photographs_are_asked_for_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(data.tiny_imagenet.urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(splits.tiny_imagenet.urllib.request, "urlopen", no_network)
     with pytest.raises(DataError) as error:
-        data.load(with_settings(source="tiny-imagenet"), 32, tmp_path)
+        splits.load(with_settings(source="tiny-imagenet"), 32, tmp_path)
     assert "data.path" in one_line(error.value)
 
 
@@ -113,15 +116,17 @@ def photographs(path, resolution):
     """Eight training and four test images a class instead of what ``path`` holds."""
     train, test = (np.repeat(np.arange(60), n) for n in (8, 4))
     images = [np.zeros((len(labels), 3, resolution, resolution), np.uint8) for labels in (train, test)]
-    return data.tiny_imagenet.Photographs(images[0], train, images[1], test, [], [])
+    return splits.tiny_imagenet.Photographs(images[0], train, images[1], test, [], [])
 
 
 def test_without_a_path_the_official_zip_is_downloaded_into_the_cache(tmp_path, monkeypatch):
     fetched = []
-    monkeypatch.setattr(data.tiny_imagenet, "download", lambda folder: fetched.append(folder) or "the.zip")
-    monkeypatch.setattr(data.tiny_imagenet, "load", lambda path, size: fetched.append(path) or photographs(path, size))
+    monkeypatch.setattr(splits.tiny_imagenet, "download", lambda folder: fetched.append(folder) or "the.zip")
+    monkeypatch.setattr(
+        splits.tiny_imagenet, "load", lambda path, size: fetched.append(path) or photographs(path, size)
+    )
     settings = with_settings(source="tiny-imagenet", train_per_class=5, valid_per_class=3, test_per_class=4)
-    train, valid, test = data.load(settings, 8, tmp_path)
+    train, valid, test = splits.load(settings, 8, tmp_path)
     assert fetched == [tmp_path, "the.zip"]
     assert (len(train), len(valid), len(test)) == (300, 180, 240)
 
@@ -131,11 +136,11 @@ def test_without_a_path_the_official_zip_is_downloaded_into_the_cache(tmp_path, 
     [((6, 3, 4), "data.train_per_class + data.valid_per_class = 9"), ((5, 3, 5), "data.test_per_class = 5")],
 )
 def test_more_images_than_a_class_has_are_one_line(tmp_path, monkeypatch, counts, said):
-    monkeypatch.setattr(data.tiny_imagenet, "load", photographs)
+    monkeypatch.setattr(splits.tiny_imagenet, "load", photographs)
     names = ("train_per_class", "valid_per_class", "test_per_class")
     settings = with_settings(source="tiny-imagenet", path="the.zip", **dict(zip(names, counts, strict=True)))
     with pytest.raises(DataError) as error:
-        data.load(settings, 8, tmp_path)
+        splits.load(settings, 8, tmp_path)
     assert said in one_line(error.value)
 
 
@@ -234,14 +239,14 @@ def test_epochs_seeds_and_names_have_their_own_orders():
 
 
 def test_an_epoch_shows_every_image_once(monkeypatch):
-    monkeypatch.setattr(data, "augment", lambda images, *_: images)
+    monkeypatch.setattr(splits, "augment", lambda images, *_: images)
     split = random_split()  # 48 images: three batches of 16
     seen = torch.cat([batch(split, step, 16, SETTINGS, 0, "t")[0] for step in range(3)])
     assert Counter(x.numpy().tobytes() for x in seen) == Counter(x.numpy().tobytes() for x in split.images)
 
 
 def test_images_keep_their_labels(monkeypatch):
-    monkeypatch.setattr(data, "augment", lambda images, *_: images)
+    monkeypatch.setattr(splits, "augment", lambda images, *_: images)
     split = random_split()
     label_of = {x.numpy().tobytes(): y for x, y in zip(split.images, split.labels.tolist(), strict=True)}
     images, labels, index = batch(split, 4, 16, SETTINGS, 0, "t")
@@ -261,7 +266,7 @@ def test_named_generators_are_independent_and_repeatable():
 
 
 def test_profiles_name_their_classes():
-    assert list(data.class_ids(SETTINGS)) == list(data.task_set(SETTINGS).names)
-    photographs = data.class_ids(with_settings(source="tiny-imagenet"))
+    assert list(sources.class_ids(SETTINGS)) == list(sources.task_set(SETTINGS).names)
+    photographs = sources.class_ids(with_settings(source="tiny-imagenet"))
     assert len(photographs) == 10
     assert all(len(wnids) == 6 and wnids[0].startswith("n0") for wnids in photographs.values())

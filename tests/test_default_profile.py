@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eas_core import evidence, pipeline
+from eas_core.runs import jobs, pipeline
 
 SHORTER = [
     "data.train_per_class=24",
@@ -30,7 +30,7 @@ SHORTER = [
 def test_every_job_of_the_default_profile_runs(tmp_path):
     """Training, both searches and the final evaluation, on more than 2,000 test images."""
     run = pipeline.make_run("demo", root=tmp_path, overrides=SHORTER, device="cpu", progress=False)
-    found = evidence.collect(run)
+    found = jobs.collect(run)
     records = found["variants"][found["main"]]["records"]
     assert records["results"]["result"]["largest"]["n"] > 2000
     assert {"evolved", "tested-EAS", "tested-OFA-V", "tested-OFA-T", "tested-multi-path"} <= set(records)

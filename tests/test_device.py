@@ -13,22 +13,27 @@ import torch
 from helpers import SMALL, TASKS, one_line, random_split
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from eas_core import data, devices, predictor, profiles, records, run
-from eas_core.convolution import depthwise_conv
-from eas_core.cost import cost_of_index, cost_tables, madds_millions
-from eas_core.data import Split, rng
-from eas_core.errors import EASError
-from eas_core.evaluate import score
-from eas_core.generator import sample_gates
-from eas_core.memory import PeakMemory
-from eas_core.multi_path import PathWeights, expected_madds_millions, path_weights
-from eas_core.network import Network
-from eas_core.predictor import AccuracyPredictor
-from eas_core.space import SMALLEST
-from eas_core.supernet import Supernet
-from eas_core.tasks import apply_mask, own_task_logits, task_dropout_mask
-from eas_core.train_generator import joint_loss
-from eas_core.train_supernet import batch, distillation_loss, teacher_logits
+from eas_core.base import devices, records
+from eas_core.base.errors import EASError
+from eas_core.base.memory import PeakMemory
+from eas_core.base.random import rng
+from eas_core.data import splits
+from eas_core.data.splits import Split
+from eas_core.data.tasks import apply_mask, own_task_logits, task_dropout_mask
+from eas_core.network.convolution import depthwise_conv
+from eas_core.network.generator import sample_gates
+from eas_core.network.multi_path import PathWeights, expected_madds_millions, path_weights
+from eas_core.network.subnetwork import Network
+from eas_core.network.supernet import Supernet
+from eas_core.runs import run
+from eas_core.search import predictor
+from eas_core.search.evaluate import score
+from eas_core.search.predictor import AccuracyPredictor
+from eas_core.settings import profiles
+from eas_core.space.cost import cost_of_index, cost_tables, madds_millions
+from eas_core.space.search_space import SMALLEST
+from eas_core.training.train_generator import joint_loss
+from eas_core.training.train_supernet import batch, distillation_loss, teacher_logits
 
 # ---------------------------------------------------------------- the choice
 
@@ -169,7 +174,7 @@ def test_batches_are_augmented_on_the_card(kind):
 def test_a_step_of_the_supernet_stays_on_the_card():
     with card() as gpu:
         network, split = on_card(gpu)
-        images, labels = data.normalise(split.images[:8]), split.labels[:8]
+        images, labels = splits.normalise(split.images[:8]), split.labels[:8]
         mask = task_dropout_mask(labels, TASKS, 0.5, rng(0))
         soft = teacher_logits(network, split, batch_size=32)[:8]
         logits = network.train()(images, SMALLEST)
@@ -198,7 +203,7 @@ def test_a_step_of_the_generator_stays_on_the_card(encoding):
         network, split = on_card(gpu)
         network.requires_grad_(False).train()
         index = torch.arange(4, device=gpu)
-        images = data.normalise(split.images[index])
+        images = splits.normalise(split.images[index])
         z = torch.zeros(3, 90 if encoding == "gates" else 195, device=gpu, requires_grad=True)
         if encoding == "gates":
             which = sample_gates(z, 1.0, rng(0))

@@ -14,14 +14,16 @@ from distributed_worker import CASES, OPTIONS, SHORT, layer, new_network, normal
 from helpers import SMALL, bits, one_line
 from test_training import PROFILE
 
-from eas_core import devices, pipeline, records, stages
-from eas_core.calibrate import calibrate
-from eas_core.devices import ALONE, Devices
-from eas_core.errors import CheckpointError, DevicesError, EASError
-from eas_core.network import Network
-from eas_core.norm import BatchNorm2d
-from eas_core.space import LARGEST
-from eas_core.training import Stopped
+from eas_core.base import devices, records
+from eas_core.base.devices import ALONE, Devices
+from eas_core.base.errors import CheckpointError, DevicesError, EASError
+from eas_core.network.calibrate import calibrate
+from eas_core.network.norm import BatchNorm2d
+from eas_core.network.subnetwork import Network
+from eas_core.runs import pipeline
+from eas_core.settings import stages
+from eas_core.space.search_space import LARGEST
+from eas_core.training.loop import Stopped
 
 pytest.importorskip("accelerate")
 ROOT = Path(__file__).parents[1]

@@ -7,9 +7,9 @@ from helpers import random_supernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core.convolution import depthwise_conv
-from eas_core.data import rng
-from eas_core.elastic import ElasticBlock, batch_norm, centre_crop, kernel_mask, nested_mask
+from eas_core.base.random import rng
+from eas_core.network.convolution import depthwise_conv
+from eas_core.network.elastic import ElasticBlock, batch_norm, centre_crop, kernel_mask, nested_mask
 
 GATES = {3: (0.0, 0.0), 5: (1.0, 0.0), 7: (1.0, 1.0)}
 

@@ -8,9 +8,9 @@ from helpers import TASKS, random_split, random_supernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core.data import rng
-from eas_core.evaluate import Scores, paired_difference, score, wilson
-from eas_core.space import LARGEST
+from eas_core.base.random import rng
+from eas_core.search.evaluate import Scores, paired_difference, score, wilson
+from eas_core.space.search_space import LARGEST
 
 
 class Fixed(torch.nn.Module):

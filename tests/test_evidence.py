@@ -13,19 +13,21 @@ import pytest
 import torch
 from helpers import one_line
 
-from eas_core import evidence, pipeline, profiles, records
-from eas_core.cost import madds
-from eas_core.data import rng
-from eas_core.errors import DataError, EASError
-from eas_core.evaluate import pack, score, unpack
-from eas_core.space import Architecture, from_gates, sample
-from eas_core.stages import METHODS, STAGES, lineage
-from eas_core.training import Stopped
+from eas_core.base import records
+from eas_core.base.errors import DataError, EASError
+from eas_core.base.random import rng
+from eas_core.runs import jobs, pipeline
+from eas_core.search.evaluate import pack, score, unpack
+from eas_core.settings import profiles
+from eas_core.settings.stages import METHODS, STAGES, lineage
+from eas_core.space.cost import madds
+from eas_core.space.search_space import Architecture, from_gates, sample
+from eas_core.training.loop import Stopped
 
 
 @pytest.mark.parametrize("name", profiles.names())
 def test_jobs_come_after_what_they_need_and_cover_every_stage(name):
-    planned = evidence.jobs(profiles.load(name))
+    planned = jobs.jobs(profiles.load(name))
     done: list[str] = []
     for job in planned:
         assert set(job.after) <= set(done), f"{job.name} comes before what it needs"
@@ -37,7 +39,7 @@ def test_jobs_come_after_what_they_need_and_cover_every_stage(name):
 
 def test_jobs_train_one_supernet_for_each_drop_rate_and_reading():
     profile = profiles.load("smoke", ["ablation={q: [0.0, 0.3, 0.6, 1.0], readings: [exclude, zero]}"])
-    supernets = [(job.q, job.reading) for job in evidence.jobs(profile) if job.stages == ("supernet",)]
+    supernets = [(job.q, job.reading) for job in jobs.jobs(profile) if job.stages == ("supernet",)]
     assert sorted(supernets) == [(0.0, "exclude"), (0.3, "exclude"), (0.6, "exclude"), (0.6, "zero"), (1.0, "exclude")]
 
 
@@ -238,20 +240,20 @@ def test_the_results_record_shows_what_was_tested(smoke_evidence):
 
 
 def test_evidence_is_json_and_comes_from_the_records(smoke_evidence, smoke_run):
-    again = evidence.collect(smoke_run, make=False)
+    again = jobs.collect(smoke_run, make=False)
     assert json.loads(json.dumps(again)) == json.loads(json.dumps(smoke_evidence))
 
 
 def test_a_missing_seed_is_one_clear_line(smoke_evidence, smoke_run):
     with pytest.raises(DataError, match="seed 7: .*seeds=7") as error:
-        evidence.collect(replace(smoke_run, seed=7), make=False)
+        jobs.collect(replace(smoke_run, seed=7), make=False)
     one_line(error.value)
     assert not (smoke_run.root / "smoke" / "7").exists(), "asking alone must make nothing"
 
 
 def test_an_unknown_job_or_method_is_one_clear_line(smoke_run):
     with pytest.raises(DataError, match="job: 'supernet q=7' is not one of teacher, ") as error:
-        evidence.job(smoke_run.profile, "supernet q=7")
+        jobs.job(smoke_run.profile, "supernet q=7")
     one_line(error.value)
     with pytest.raises(EASError, match="method: 'NSGA' is not one of OFA-V, OFA-T, multi-path, EAS") as error:
         pipeline.tested(smoke_run, "NSGA")

@@ -13,13 +13,13 @@ from helpers import SMALL, one_line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eas_core import profiles
-from eas_core.cost import MILLION, budget_range, cost_of_index, cost_tables, madds
-from eas_core.data import rng
-from eas_core.errors import SpaceError
-from eas_core.evolution import evolve
-from eas_core.predictor import AccuracyPredictor, fit, search_objective
-from eas_core.space import SearchSpace, from_index, one_hot_of_index, to_index
+from eas_core.base.errors import SpaceError
+from eas_core.base.random import rng
+from eas_core.search.evolution import evolve
+from eas_core.search.predictor import AccuracyPredictor, fit, search_objective
+from eas_core.settings import profiles
+from eas_core.space.cost import MILLION, budget_range, cost_of_index, cost_tables, madds
+from eas_core.space.search_space import SearchSpace, from_index, one_hot_of_index, to_index
 
 FULL = SearchSpace(num_classes=60)
 LOW, HIGH = budget_range(SMALL)

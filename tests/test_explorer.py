@@ -18,12 +18,12 @@ pytest.importorskip("anywidget")
 from browser import built_book, launched, served, watched, widget_page
 
 from book.check import explorer_state
-from eas_core.cost import budget_range, madds
-from eas_core.data import rng
-from eas_core.errors import EASError
-from eas_core.generator import ArchitectureGenerator
-from eas_core.pipeline import make_run
-from eas_core.space import SMALLEST, Architecture
+from eas_core.base.errors import EASError
+from eas_core.base.random import rng
+from eas_core.network.generator import ArchitectureGenerator
+from eas_core.runs.pipeline import make_run
+from eas_core.space.cost import budget_range, madds
+from eas_core.space.search_space import SMALLEST, Architecture
 from eas_core.widgets import explorer as module
 from eas_core.widgets import scenario
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from helpers import one_line
 
-from eas_core import export, pipeline
-from eas_core.data import normalise
-from eas_core.errors import CheckpointError, EASError
+from eas_core.base.errors import CheckpointError, EASError
+from eas_core.data.splits import normalise
+from eas_core.runs import export, pipeline
 
 
 @pytest.fixture(scope="module")

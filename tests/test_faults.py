@@ -16,9 +16,12 @@ import pytest
 import torch
 from helpers import bits, one_line
 
-from eas_core import cli, pipeline, progress, records, training
-from eas_core.errors import CheckpointError, EASError
-from eas_core.training import Stopped
+from eas_core import cli
+from eas_core.base import progress, records
+from eas_core.base.errors import CheckpointError, EASError
+from eas_core.runs import pipeline
+from eas_core.training import loop
+from eas_core.training.loop import Stopped
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
@@ -41,7 +44,7 @@ def tiny(folder: Path, *, show: bool = False, **options) -> tuple[dict[str, byte
         return {"loss": loss.item()}
 
     options = {"images_per_step": 4, "progress": show, "settings_key": "k", **options}
-    curve, _ = training.train("tiny", folder, STEPS, {"network": network}, optimizer, step, **options)
+    curve, _ = loop.train("tiny", folder, STEPS, {"network": network}, optimizer, step, **options)
     return bits(network.state_dict()), curve
 
 
@@ -196,7 +199,7 @@ def impatient(monkeypatch):
 HOLD = """
 import sys, time
 from pathlib import Path
-from eas_core import records
+from eas_core.base import records
 with records.only_writer(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -312,7 +315,7 @@ def test_a_log_gets_a_line_at_first_and_then_one_a_minute(tmp_path, monkeypatch,
     assert tiny(tmp_path, show=True) == undisturbed
     assert capsys.readouterr().err == "tiny: step 3 of 12\n"  # done in less than a minute
     monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.0)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     tiny(tmp_path / "other", show=True)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 13 and lines[0] == "tiny: step 0 of 12"
@@ -375,7 +378,7 @@ def test_too_little_memory_is_one_line(monkeypatch, capsys):
 def test_sigterm_outside_a_training_is_one_line(tmp_path):
     script = (
         "import sys, time\n"
-        "from eas_core import cli, pipeline\n"
+        "from eas_core import cli\nfrom eas_core.runs import pipeline\n"
         "pipeline.make = lambda *_: (print('made', flush=True), time.sleep(60))\n"
         f"sys.exit(cli.main(['run', '--profile', 'smoke', '--device', 'cpu', '--runs', {str(tmp_path)!r}, '--quiet']))\n"
     )

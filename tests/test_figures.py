@@ -13,9 +13,10 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_tables import TASKS, results  # noqa: F401, F811  (a fixture)
 
-from eas_core import figures, tables
-from eas_core.space import LARGEST, SMALLEST, SearchSpace, sample
-from eas_core.tasks import task_dropout_mask
+from eas_core.data.tasks import task_dropout_mask
+from eas_core.evidence import tables
+from eas_core.show import figures
+from eas_core.space.search_space import LARGEST, SMALLEST, SearchSpace, sample
 
 SPACE = SearchSpace(num_classes=6, resolution=32, widths=(8, 16, 24, 32, 40), final_width=64, head_width=64)
 
@@ -192,7 +193,7 @@ def test_relaxed_gate_is_above_one_half_with_probability_p():
 
 
 def test_shares_of_the_cost_landscape_add_up_to_the_whole_network():
-    from eas_core.cost import budget_range
+    from eas_core.space.cost import budget_range
 
     figure = figures.cost_landscape(SPACE, count=20)
     bars = figure.axes[0].containers

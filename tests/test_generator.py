@@ -8,9 +8,9 @@ from helpers import bits, one_line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core.data import rng
-from eas_core.errors import SpaceError
-from eas_core.generator import ArchitectureGenerator, hard_gates, probabilities, relaxed_gates, sample_gates
+from eas_core.base.errors import SpaceError
+from eas_core.base.random import rng
+from eas_core.network.generator import ArchitectureGenerator, hard_gates, probabilities, relaxed_gates, sample_gates
 
 
 def generator(seed: int = 0, anchors: int = 10) -> ArchitectureGenerator:

@@ -11,9 +11,12 @@ import pytest
 from helpers import one_line
 
 from data_prep import imagenet
-from eas_core import cli, data, profiles, tables
-from eas_core.errors import DataError
-from eas_core.tasks import TaskSet
+from eas_core import cli
+from eas_core.base.errors import DataError
+from eas_core.data import sources, splits
+from eas_core.data.tasks import TaskSet
+from eas_core.evidence import tables
+from eas_core.settings import profiles
 
 FACTS = Path(__file__).resolve().parents[2] / "shared" / "facts"
 SOURCES = {  # source: the paper's name, its list of classes among the facts, tasks, classes a task, training images
@@ -151,8 +154,8 @@ def test_a_class_of_both_data_sets_is_the_same_in_both():
 def test_the_profiles_have_as_many_classes_as_their_data(source, _, file, tasks, each, train):
     profile = profiles.load(source)
     assert profile.data.source == source and profile.space.num_classes == tasks * each
-    assert data.class_ids(profile.data) == imagenet.TASKS[source]
-    assert list(data.task_set(profile.data).class_names) == [name for _, name, _ in listed(source)]
+    assert sources.class_ids(profile.data) == imagenet.TASKS[source]
+    assert list(sources.task_set(profile.data).class_names) == [name for _, name, _ in listed(source)]
 
 
 def test_eas_tasks_prints_wnids_as_json_and_names_as_text(capsys):
@@ -173,7 +176,7 @@ def test_eas_tasks_prints_the_names_of_tiny_imagenets_classes_too(capsys):
 @pytest.mark.parametrize("source", SOURCES)
 def test_photographs_that_are_not_packed_yet_are_one_line_and_leave_nothing_behind(source, tmp_path):
     with pytest.raises(DataError) as error:
-        data.load(profiles.load(source).data, 224, tmp_path)
+        splits.load(profiles.load(source).data, 224, tmp_path)
     assert f"data.path: not set; make it with eas prepare --profile {source} " in one_line(error.value)
     assert not list(tmp_path.iterdir())
 
@@ -205,6 +208,6 @@ def test_a_profiles_classes_have_images_of_every_split_by_class_number():
 def test_classes_without_ids_of_their_own_have_no_such_column():
     settings = profiles.load("smoke").data
     counts = {"train": settings.train_per_class, "test": settings.test_per_class}
-    table = tables.classes_table(data.task_set(settings), data.class_ids(settings), counts)
+    table = tables.classes_table(sources.task_set(settings), sources.class_ids(settings), counts)
     assert table.columns.tolist() == ["training images", "test images"] and len(table) == 61
     assert table.loc[("total", "60 classes"), "test images"] == 60 * settings.test_per_class

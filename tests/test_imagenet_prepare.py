@@ -33,8 +33,9 @@ from data_prep.imagenet.inventory import Inventory, Photo
 from data_prep.imagenet.prepare import _require_all, decoders, prepare
 from data_prep.imagenet.reader import open_packed
 from data_prep.imagenet.truth import read
-from eas_core import cli, records
-from eas_core.errors import DataError
+from eas_core import cli
+from eas_core.base import records
+from eas_core.base.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
 WNIDS = [wnid for group in imagenet.TASKS["imagenet-10"].values() for wnid in group]

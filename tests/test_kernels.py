@@ -11,10 +11,10 @@ from helpers import SMALL, architectures, random_images, random_supernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core import kernels
-from eas_core.data import rng
-from eas_core.network import folded
-from eas_core.norm import ACTIVATIONS, BatchNorm2d
+from eas_core.base.random import rng
+from eas_core.network import kernels
+from eas_core.network.norm import ACTIVATIONS, BatchNorm2d
+from eas_core.network.subnetwork import folded
 
 LAST = torch.channels_last
 
@@ -101,8 +101,8 @@ def test_without_numba_pytorchs_operators_are_used():
 import sys
 sys.modules["numba"] = None  # importing it fails
 import torch
-from eas_core import kernels
-from eas_core.norm import BatchNorm2d
+from eas_core.network import kernels
+from eas_core.network.norm import BatchNorm2d
 x = torch.randn(2, 4, 3, 3).contiguous(memory_format=torch.channels_last)
 assert not kernels.can_take(x, torch.ones(4))
 torch.testing.assert_close(BatchNorm2d(4)(x, "relu"), torch.nn.BatchNorm2d(4)(x).relu())

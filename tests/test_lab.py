@@ -19,7 +19,7 @@ pytest.importorskip("jupyterlab")
 
 from browser import ROOT, launched
 
-from eas_core.space import Architecture
+from eas_core.space.search_space import Architecture
 
 OPTIONS = (
     "--no-browser --allow-root --ServerApp.port=0 --IdentityProvider.token= --ServerApp.disable_check_xsrf=True "
@@ -141,7 +141,7 @@ def test_page_and_python_see_each_other(lab):
         text = page.locator(".eas-summary").inner_text()
         spent = int(re.search(r"([\d,]+) multiply-adds", text)[1].replace(",", ""))
         cost = kernel.value(
-            "__import__('eas_core.cost').cost.madds(run.profile.search_space(), [explorer.architecture])[0]"
+            "__import__('eas_core.space.cost').cost.madds(run.profile.search_space(), [explorer.architecture])[0]"
         )
         assert cost == spent
         assert sum(Architecture.from_dict(after["architecture"]).depth) == int(re.search(r"(\d+) blocks", text)[1])

@@ -20,11 +20,15 @@ import torch
 import yaml
 from helpers import one_line
 
-from eas_core import claims, cli, export, pipeline, profiles, records, releases
-from eas_core.data import rng
-from eas_core.errors import EASError
-from eas_core.network import Network
-from eas_core.space import SMALLEST
+from eas_core import cli
+from eas_core.base import records
+from eas_core.base.errors import EASError
+from eas_core.base.random import rng
+from eas_core.evidence import claims
+from eas_core.network.subnetwork import Network
+from eas_core.runs import export, pipeline, releases
+from eas_core.settings import profiles
+from eas_core.space.search_space import SMALLEST
 
 ROOT = Path(__file__).parents[1]
 SMOKE = (profiles.FOLDER / "smoke.yaml").read_bytes()
@@ -548,7 +552,7 @@ NETWORKS = cases(
 
 @pytest.mark.parametrize("case", NETWORKS)
 def test_exported_networks(case, tmp_path):
-    from eas_core.space import SearchSpace
+    from eas_core.space.search_space import SearchSpace
 
     network = Network(SearchSpace(**SPACE), SMALLEST)
     for parameter in network.parameters():

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from eas_core import memory
+from eas_core.base import memory
 
 MIB = 2**20
 PROGRAM = """
 import torch
-from eas_core.memory import PeakMemory
+from eas_core.base.memory import PeakMemory
 before = torch.ones(20 * 2**20)  # 80 MiB that are none of the block's business
 with PeakMemory() as memory:
     {work}

@@ -7,12 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_train_generator import fresh_pair, small_profile
 
-from eas_core import profiles
-from eas_core.cost import budget_range, madds
-from eas_core.data import rng
-from eas_core.devices import ALONE, Devices
-from eas_core.generator import ArchitectureGenerator
-from eas_core.multi_path import (
+from eas_core.base.devices import ALONE, Devices
+from eas_core.base.random import rng
+from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.multi_path import (
     PATH_HEADS,
     PathWeights,
     draw_paths,
@@ -20,9 +18,11 @@ from eas_core.multi_path import (
     gate_logits,
     path_weights,
 )
-from eas_core.space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, from_gates, from_index
-from eas_core.specialize import propose
-from eas_core.train_generator import train_generator
+from eas_core.search.specialize import propose
+from eas_core.settings import profiles
+from eas_core.space.cost import budget_range, madds
+from eas_core.space.search_space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, from_gates, from_index
+from eas_core.training.train_generator import train_generator
 
 LOW, HIGH = budget_range(SMALL)
 

@@ -14,9 +14,10 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.text import Text
 from test_paper_tables import BUDGETS, MIXED, TASKS, evidence, other_images, records_in
 
-from eas_core import compare, figures, paper_figures
-from eas_core.errors import DataError
-from eas_core.tasks import TaskSet
+from eas_core.base.errors import DataError
+from eas_core.data.tasks import TaskSet
+from eas_core.evidence import compare
+from eas_core.show import figures, paper_figures
 
 LONG = TaskSet.from_groups(
     {name: (f"{name} a", f"{name} b") for name in ("stripe_frequency", "nested_outlines", "cat")}

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from eas_core import compare, paper_tables, tables
-from eas_core.errors import DataError
-from eas_core.evaluate import pack
-from eas_core.space import SMALLEST, uniform
-from eas_core.tasks import TaskSet
+from eas_core.base.errors import DataError
+from eas_core.data.tasks import TaskSet
+from eas_core.evidence import compare, tables
+from eas_core.search.evaluate import pack
+from eas_core.show import paper_tables
+from eas_core.space.search_space import SMALLEST, uniform
 
 FACTS = Path(__file__).resolve().parents[2] / "shared" / "facts"  # beside a checkout of the project, where it was made
 TASKS = TaskSet.from_groups({"dogs": ("pug", "collie"), "birds": ("hen", "cock"), "big_cats": ("lion", "lynx")})
@@ -56,7 +57,7 @@ def generated() -> dict:
 
 
 def seed_evidence(seed: int, accuracy: float | None = None) -> dict:
-    """The evidence of one seed with all variants, as :func:`eas_core.evidence.collect` makes it."""
+    """The evidence of one seed with all variants, as :func:`eas_core.runs.jobs.collect` makes it."""
 
     def ofa(q: float) -> dict:
         pairs = {"predicted": [[0.5, 0.6], [0.6, 0.7], [0.7, 0.9]], "measured": [[0.5, 0.5], [0.7, 0.9], [0.6, 0.9]]}

@@ -12,10 +12,13 @@ import pytest
 import yaml
 from helpers import one_line
 
-from eas_core import cli, export, profiles, records, releases
-from eas_core.errors import CheckpointError, DataError, ProfileError, SpaceError
-from eas_core.parsing import DoubledKey, parse_json, parse_yaml
-from eas_core.space import LARGEST, Architecture
+from eas_core import cli
+from eas_core.base import records
+from eas_core.base.errors import CheckpointError, DataError, ProfileError, SpaceError
+from eas_core.base.parsing import DoubledKey, parse_json, parse_yaml
+from eas_core.runs import export, releases
+from eas_core.settings import profiles
+from eas_core.space.search_space import LARGEST, Architecture
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = (profiles.FOLDER / "smoke.yaml").read_text()
@@ -84,7 +87,7 @@ def test_nothing_reads_yaml_or_json_by_itself():
     ]
     listed += [ROOT / "Snakefile", *(ROOT / "notebooks").rglob("*.ipynb")]
     own = {path.relative_to(ROOT).as_posix() for path in listed if READER.search(path.read_text())}
-    assert len(listed) > 50 and own == {"eas_core/parsing.py"}
+    assert len(listed) > 50 and own == {"eas_core/base/parsing.py"}
 
 
 def test_no_file_of_the_project_has_a_key_twice():

@@ -25,13 +25,20 @@ from PIL import Image
 from data_prep import imagenet
 from data_prep.imagenet.prepare import prepare
 from data_prep.imagenet.reader import open_packed
-from eas_core import cli, data, figures, photographs, pipeline, profiles, records, releases, tables
-from eas_core.data import augmented, rng
-from eas_core.devices import Devices
-from eas_core.errors import DataError, ProfileError
-from eas_core.photographs import Photographs, crop_box, crop_numbers
-from eas_core.train_supernet import batch, teacher_logits
-from eas_core.training import Stopped
+from eas_core import cli
+from eas_core.base import records
+from eas_core.base.devices import Devices
+from eas_core.base.errors import DataError, ProfileError
+from eas_core.base.random import rng
+from eas_core.data import photographs, sources
+from eas_core.data.photographs import Photographs, crop_box, crop_numbers
+from eas_core.data.splits import Split, augmented, load, normalise
+from eas_core.evidence import tables
+from eas_core.runs import pipeline, releases
+from eas_core.settings import profiles
+from eas_core.show import figures
+from eas_core.training.loop import Stopped
+from eas_core.training.train_supernet import batch, teacher_logits
 
 WNIDS = [wnid for group in imagenet.TASKS["imagenet-10"].values() for wnid in group]
 SIZE = 32
@@ -105,15 +112,15 @@ def settings_of(path, **changes) -> profiles.Data:
 
 
 @pytest.fixture(scope="module")
-def splits(packed, tmp_path_factory) -> list[data.Split]:
-    return data.load(settings_of(packed), SIZE, tmp_path_factory.mktemp("cache"))
+def splits(packed, tmp_path_factory) -> list[Split]:
+    return load(settings_of(packed), SIZE, tmp_path_factory.mktemp("cache"))
 
 
 # ---------------------------------------------------------------- like a tensor of images
 
 
 def test_splits_are_as_packed_and_uneven_classes_are_counted(splits, packed):
-    tasks = data.task_set(settings_of(packed))
+    tasks = sources.task_set(settings_of(packed))
     sizes = {"train": [2, 2, 3], "valid": [1, 2, 2], "test": [1, 2]}  # no class gives more than half
     for split in splits:
         repeats = sizes[split.name]
@@ -123,7 +130,9 @@ def test_splits_are_as_packed_and_uneven_classes_are_counted(splits, packed):
         )
         by_task = [split.of_task(tasks, t) for t in range(len(tasks))]
         assert torch.equal(torch.cat(by_task), torch.arange(len(split)))
-    table = tables.classes_table(tasks, data.class_ids(settings_of(packed)), {s.name: s.counts(tasks) for s in splits})
+    table = tables.classes_table(
+        tasks, sources.class_ids(settings_of(packed)), {s.name: s.counts(tasks) for s in splits}
+    )
     assert table.iloc[-1].tolist() == ["", 140, 100, 90]
     assert table["validation images"].tolist()[:3] == [1, 2, 2]
 
@@ -182,7 +191,7 @@ def test_what_is_kept_in_memory_changes_nothing_and_stays_bounded(packed, keep, 
 
 
 def test_photographs_in_memory_are_not_decoded_again(packed, monkeypatch):
-    (valid,) = data.load(settings_of(packed), 16, packed, ("valid",))
+    (valid,) = load(settings_of(packed), 16, packed, ("valid",))
     first = valid.images[:]
     monkeypatch.setattr(type(valid.images._packed), "decode", lambda *_: pytest.fail("decoded again"))
     assert torch.equal(valid.to("cpu").images[:], first)
@@ -192,7 +201,7 @@ def test_a_damaged_photograph_is_one_line(packed, tmp_path):
     shutil.copytree(packed, tmp_path / "damaged")
     shard = tmp_path / "damaged" / "packed" / "00000.bin"
     shard.write_bytes(bytes(shard.stat().st_size))
-    (train,) = data.load(settings_of(tmp_path / "damaged"), SIZE, tmp_path, ("train",))
+    (train,) = load(settings_of(tmp_path / "damaged"), SIZE, tmp_path, ("train",))
     with pytest.raises(DataError) as error:
         train.images[:3]
     assert "photograph 0 of train is damaged" in one_line(error.value)
@@ -235,7 +244,7 @@ def test_fingerprints_tell_photographs_apart(splits):
 
 
 def test_the_contact_sheet_takes_them(splits, packed):
-    figure = figures.contact_sheet(splits[0].images, splits[0].labels, data.task_set(settings_of(packed)))
+    figure = figures.contact_sheet(splits[0].images, splits[0].labels, sources.task_set(settings_of(packed)))
     assert len(figure.axes[0].images) == 120
 
 
@@ -333,7 +342,7 @@ def test_what_was_decoded_for_another_training_is_not_used(packed, splits, monke
 
 
 def test_the_next_steps_are_decoded_before_they_are_asked_for(packed, monkeypatch):
-    (train,) = data.load(settings_of(packed), SIZE, packed, ("train",))
+    (train,) = load(settings_of(packed), SIZE, packed, ("train",))
     decoded = Counter()
     decode = type(train.images._packed).decode
     monkeypatch.setattr(type(train.images._packed), "decode", lambda self, i: decoded.update([i]) or decode(self, i))
@@ -349,7 +358,7 @@ def test_the_next_steps_are_decoded_before_they_are_asked_for(packed, monkeypatc
 def test_translations_take_the_centre(packed, splits):
     settings = settings_of(packed, augment="shift", shift=0)
     images = augmented(splits[0], 0, lambda step: torch.arange(5), settings, lambda step: rng(step))
-    assert torch.equal(images, data.normalise(splits[0].images[:5]))
+    assert torch.equal(images, normalise(splits[0].images[:5]))
 
 
 # ---------------------------------------------------------------- settings
@@ -365,7 +374,7 @@ def test_without_a_pack_one_line_says_which_command_makes_it(source, tmp_path, p
     records.write_atomic(tmp_path / "cut" / "packed" / "index.safetensors", index.read_bytes()[:20])
     odd = (tmp_path, *(tmp_path / name for name in ("nothing", "file", "old", "list", "cut", "nul\0", "x" * 5000)))
     for path in (None, "", *map(str, odd)):
-        for work in (data.pack_digest, lambda settings: data.load(settings, SIZE, tmp_path)):
+        for work in (sources.pack_digest, lambda settings: load(settings, SIZE, tmp_path)):
             with pytest.raises(DataError) as error:
                 work(settings.model_copy(update={"path": path}))
             assert f"eas prepare --profile {source} --source YOUR_IMAGENET --out FOLDER" in one_line(error.value)
@@ -381,7 +390,7 @@ def test_without_a_pack_one_line_says_which_command_makes_it(source, tmp_path, p
     ],
 )  # fmt: skip
 def test_another_pack_than_the_settings_say_is_one_line(packed, tmp_path, changes, said):
-    for work in (data.pack_digest, lambda settings: data.load(settings, SIZE, tmp_path)):
+    for work in (sources.pack_digest, lambda settings: load(settings, SIZE, tmp_path)):
         with pytest.raises(DataError) as error:
             work(settings_of(packed, **changes))
         assert said in one_line(error.value)
@@ -397,7 +406,7 @@ def test_numbers_of_images_are_for_sources_that_do_not_say_themselves(name, pack
     assert f"data.{name}: needed for shapes10" in one_line(error.value)
     for settings in (settings_of(packed, **{name: 3}), profiles.load("smoke").data.model_copy(update={name: None})):
         with pytest.raises(DataError, match=f"data.{name}"):
-            data.load(settings, SIZE, tmp_path)
+            load(settings, SIZE, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -412,7 +421,7 @@ def test_a_digest_is_ten_digits_of_packed_photographs(profile, digest):
 def test_the_digest_is_part_of_the_keys_of_photographs_and_of_no_others(packed, copy_of_imagenet, tmp_path):
     run = make_run(packed, tmp_path)
     digest = run.settings("data")["data"]["digest"]
-    assert digest == data.pack_digest(run.profile.data) and "path" not in run.settings("data")["data"]
+    assert digest == sources.pack_digest(run.profile.data) and "path" not in run.settings("data")["data"]
     shutil.copytree(packed, tmp_path / "moved")
     assert make_run(tmp_path / "moved", tmp_path).key("teacher") == run.key("teacher")
     shutil.copytree(copy_of_imagenet, tmp_path / "other")
@@ -441,7 +450,7 @@ def test_photographs_go_through_every_stage(finished, packed):
     assert [row["n"] for row in result["rows"]] == [9] * 20  # 6 classes of one or two test photographs
     assert {len(result["comparisons"]), result["comparisons"][0]["n"] // 90} == {2, 1}
     assert result["test_digest"] == open_packed(packed)["test"].digest
-    assert record["settings"]["data"]["digest"] == data.pack_digest(finished.profile.data)
+    assert record["settings"]["data"]["digest"] == sources.pack_digest(finished.profile.data)
     assert tables.results_table(record, finished.tasks).shape[0] > 0
 
 

@@ -13,10 +13,10 @@ import torch
 from browser import ROOT, launched, watched, widget_page
 from helpers import SMALL, TASKS
 
-from eas_core.elastic import centre_crop
-from eas_core.errors import EASError
-from eas_core.generator import hard_gates, relaxed_gates
-from eas_core.tasks import apply_mask
+from eas_core.base.errors import EASError
+from eas_core.data.tasks import apply_mask
+from eas_core.network.elastic import centre_crop
+from eas_core.network.generator import hard_gates, relaxed_gates
 from eas_core.widgets import pieces, scenario
 
 pytest.importorskip("anywidget")

@@ -11,11 +11,11 @@ from helpers import SMALL, architectures, bits, one_line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core import profiles
-from eas_core.data import rng
-from eas_core.errors import DataError, EASError, SpaceError
-from eas_core.predictor import AccuracyPredictor, fit, predict, rank_correlation, search_objective
-from eas_core.space import LARGEST, SMALLEST, one_hot, one_hot_of_index, sample, to_index
+from eas_core.base.errors import DataError, EASError, SpaceError
+from eas_core.base.random import rng
+from eas_core.search.predictor import AccuracyPredictor, fit, predict, rank_correlation, search_objective
+from eas_core.settings import profiles
+from eas_core.space.search_space import LARGEST, SMALLEST, one_hot, one_hot_of_index, sample, to_index
 
 SHORT = profiles.Predictor(epochs=60, batch_size=64, hidden=64)
 

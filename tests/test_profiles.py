@@ -7,9 +7,9 @@ import pytest
 import yaml
 from helpers import one_line
 
-from eas_core import profiles
-from eas_core.cost import budget_range
-from eas_core.errors import EASError, ProfileError
+from eas_core.base.errors import EASError, ProfileError
+from eas_core.settings import profiles
+from eas_core.space.cost import budget_range
 
 SMOKE = yaml.safe_load((profiles.FOLDER / "smoke.yaml").read_text())
 

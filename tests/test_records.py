@@ -9,10 +9,10 @@ import pytest
 import torch
 from helpers import SMALL, bits, one_line
 
-from eas_core import records
-from eas_core.errors import CheckpointError, DataError, EASError
-from eas_core.stages import STAGES
-from eas_core.supernet import Supernet
+from eas_core.base import records
+from eas_core.base.errors import CheckpointError, DataError, EASError
+from eas_core.network.supernet import Supernet
+from eas_core.settings.stages import STAGES
 
 
 def full_disk(*_):

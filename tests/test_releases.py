@@ -8,15 +8,19 @@ import pytest
 import torch
 import yaml
 
-from eas_core import claims, findings, paper_tables, pipeline, profiles, records, releases
-from eas_core.cost import madds
-from eas_core.data import rng
-from eas_core.errors import DataError
-from eas_core.generator import sample_gates
-from eas_core.space import Architecture, from_gates
-from eas_core.specialize import propose
-from eas_core.stages import STAGES
-from eas_core.supernet import Supernet
+from eas_core.base import records
+from eas_core.base.errors import DataError
+from eas_core.base.random import rng
+from eas_core.evidence import claims, findings
+from eas_core.network.generator import sample_gates
+from eas_core.network.supernet import Supernet
+from eas_core.runs import pipeline, releases
+from eas_core.search.specialize import propose
+from eas_core.settings import profiles
+from eas_core.settings.stages import STAGES
+from eas_core.show import paper_tables
+from eas_core.space.cost import madds
+from eas_core.space.search_space import Architecture, from_gates
 
 ROOT = Path(__file__).parents[1]
 PUBLISHED = sorted(path.parent for path in (ROOT / "releases").glob("*/results.json"))

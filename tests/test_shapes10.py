@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep import shapes10
-from eas_core.errors import DataError
+from eas_core.base.errors import DataError
 
 SIZE = 32
 

@@ -9,9 +9,9 @@ from helpers import architectures, one_line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core.data import rng
-from eas_core.errors import SpaceError
-from eas_core.space import (
+from eas_core.base.errors import SpaceError
+from eas_core.base.random import rng
+from eas_core.space.search_space import (
     BLOCKS,
     GATES,
     LARGEST,

@@ -9,13 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_multi_path import path_generator
 
-from eas_core import profiles
-from eas_core.cost import budget_range, madds, madds_millions
-from eas_core.data import rng
-from eas_core.errors import SpaceError
-from eas_core.generator import ArchitectureGenerator, hard_gates, relaxed_gates
-from eas_core.space import GATES, LARGEST, SMALLEST, from_gates, from_index, nest, to_gates
-from eas_core.specialize import (
+from eas_core.base.errors import SpaceError
+from eas_core.base.random import rng
+from eas_core.network.generator import ArchitectureGenerator, hard_gates, relaxed_gates
+from eas_core.search.specialize import (
     TOGETHER,
     Proposal,
     draw_gates,
@@ -24,6 +21,9 @@ from eas_core.specialize import (
     scenario_rng,
     specialize,
 )
+from eas_core.settings import profiles
+from eas_core.space.cost import budget_range, madds, madds_millions
+from eas_core.space.search_space import GATES, LARGEST, SMALLEST, from_gates, from_index, nest, to_gates
 
 LOW, HIGH = budget_range(SMALL)
 SETTINGS = profiles.Specialize(samples=256, candidates=20, budgets=(1.0,))
@@ -231,8 +231,8 @@ def test_the_nearest_feasible_architecture_is_what_the_rule_says(seed, share, le
 @settings(max_examples=3)
 @given(st.sets(architectures(), min_size=2, max_size=3))
 def test_the_best_candidate_on_the_validation_split_wins(candidates):
-    from eas_core.calibrate import calibrate
-    from eas_core.evaluate import score
+    from eas_core.network.calibrate import calibrate
+    from eas_core.search.evaluate import score
 
     supernet, train, valid = random_supernet().float(), random_split("train"), random_split("valid")
     before = bits(supernet.state_dict())

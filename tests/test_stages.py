@@ -11,10 +11,12 @@ import pytest
 import tiny
 import torch
 
-from eas_core import evaluate, pipeline, profiles
-from eas_core.network import Network
-from eas_core.space import SearchSpace
-from eas_core.stages import NO_RESULT, STAGES, Stage, lineage, settings_of, versions
+from eas_core.network.subnetwork import Network
+from eas_core.runs import pipeline
+from eas_core.search import evaluate
+from eas_core.settings import profiles
+from eas_core.settings.stages import NO_RESULT, STAGES, Stage, lineage, settings_of, versions
+from eas_core.space.search_space import SearchSpace
 
 OTHER = [  # of every choice the one that smoke does not take, and every option that it leaves off
     "data.augment=crop",

@@ -5,10 +5,10 @@ import torch
 from helpers import SMALL, architectures, bits, random_images, random_supernet
 from hypothesis import given, settings
 
-from eas_core.data import rng
-from eas_core.errors import SpaceError
-from eas_core.space import LARGEST, SMALLEST, sample, to_gates, uniform
-from eas_core.supernet import Supernet, initialise
+from eas_core.base.errors import SpaceError
+from eas_core.base.random import rng
+from eas_core.network.supernet import Supernet, initialise
+from eas_core.space.search_space import LARGEST, SMALLEST, sample, to_gates, uniform
 
 NETWORK = random_supernet()
 IMAGES = random_images()

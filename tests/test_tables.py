@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eas_core import findings, releases, tables
-from eas_core.errors import DataError
-from eas_core.records import write_record
-from eas_core.space import LARGEST, SMALLEST, uniform
-from eas_core.specialize import Proposal
-from eas_core.tasks import TaskSet
+from eas_core.base.errors import DataError
+from eas_core.base.records import write_record
+from eas_core.data.tasks import TaskSet
+from eas_core.evidence import findings, tables
+from eas_core.runs import releases
+from eas_core.search.specialize import Proposal
+from eas_core.space.search_space import LARGEST, SMALLEST, uniform
 
 TASKS = TaskSet.from_groups({"dogs": ("pug", "collie"), "birds": ("hen", "cock"), "big_cats": ("lion", "lynx")})
 ACCURACY = {1.0: (0.5, 0.6, 0.7), 2.0: (0.56, 0.59, 0.9)}
@@ -287,7 +288,7 @@ def test_a_release_is_read_whole_or_not_at_all(tmp_path):
 def test_the_command_of_a_release_gives_the_records_settings_back():
     import shlex
 
-    from eas_core import profiles
+    from eas_core.settings import profiles
 
     changed = ["supernet.batch_size=32", "specialize.budgets=[2.0, 3.0]", "teacher.epochs=0.5"]
     sections = ("data", "space", "teacher", "supernet", "calibration", "generator", "specialize", "evaluation")

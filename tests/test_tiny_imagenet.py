@@ -15,7 +15,7 @@ from PIL import Image
 
 from data_prep import tiny_imagenet
 from data_prep.tiny_imagenet import CLASS_NAMES, ROOT, TASKS, download, load
-from eas_core.errors import DataError
+from eas_core.base.errors import DataError
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "tiny-imagenet-200.zip"
 TRAIN, TEST = (0, 2, 10), 2  # numbers of the training images and count of the test images of a class

@@ -10,11 +10,11 @@ from helpers import SMALL, TASKS, bits, random_split, replaced
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eas_core import profiles
-from eas_core.data import rng
-from eas_core.generator import ArchitectureGenerator
-from eas_core.supernet import Supernet, initialise
-from eas_core.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator
+from eas_core.base.random import rng
+from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.supernet import Supernet, initialise
+from eas_core.settings import profiles
+from eas_core.training.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator
 
 SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
     "generator.budget=[0.6, 2.6]",
@@ -94,8 +94,8 @@ def test_the_cost_approaches_the_budget(tmp_path, extra):
 
 
 def test_the_aim_moves_the_cost_below_the_budget(tmp_path):
-    from eas_core.cost import madds_millions
-    from eas_core.generator import sample_gates
+    from eas_core.network.generator import sample_gates
+    from eas_core.space.cost import madds_millions
 
     means = []
     for aim in (1.0, 0.6):

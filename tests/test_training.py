@@ -15,13 +15,16 @@ import pytest
 import torch
 from helpers import SMALL, TASKS, bits, one_line, random_split, random_supernet
 
-from eas_core import profiles, records, train_generator, train_supernet, training
-from eas_core.data import normalise, rng
-from eas_core.errors import CheckpointError, EASError
-from eas_core.generator import ArchitectureGenerator
-from eas_core.space import LARGEST
-from eas_core.supernet import Supernet, initialise
-from eas_core.training import Stopped, cosine, make_optimizer
+from eas_core.base import records
+from eas_core.base.errors import CheckpointError, EASError
+from eas_core.base.random import rng
+from eas_core.data.splits import normalise
+from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.supernet import Supernet, initialise
+from eas_core.settings import profiles
+from eas_core.space.search_space import LARGEST
+from eas_core.training import loop, train_generator, train_supernet
+from eas_core.training.loop import Stopped, cosine, make_optimizer
 
 ROOT = Path(__file__).parents[1]
 PROFILE = profiles.load(
@@ -128,7 +131,7 @@ def test_being_killed_between_checkpoints_changes_nothing(stage, step, tmp_path,
     calls: list = []
     module, name = (train_generator, "sample_gates") if stage == "generator" else (train_supernet, "batch")
     with monkeypatch.context() as patch:
-        patch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+        patch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
         patch.setattr(module, name, dying(getattr(module, name)))
         with pytest.raises(Killed):
             train_stage(stage, tmp_path)
@@ -294,14 +297,14 @@ def test_task_dropout_reaches_the_loss(q, tmp_path, undisturbed):
 def test_the_curve_is_the_mean_of_the_steps_since_its_last_point(tmp_path):
     weight = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(weight.parameters(), lr=0.1)
-    curve, _ = training.train(
+    curve, _ = loop.train(
         "t", tmp_path, 600, {"w": weight}, optimizer, lambda i: {"loss": float(i)}, images_per_step=1, progress=False
     )
     assert len(curve) == 200 and curve[0] == {"step": 3, "loss": 1.0} and curve[-1] == {"step": 600, "loss": 598.0}
 
 
 def test_interruptions_between_two_points_of_the_curve_leave_no_gap_in_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "POINTS", 2)  # a point every 6 of 12 steps
+    monkeypatch.setattr(loop, "POINTS", 2)  # a point every 6 of 12 steps
     whole = train_stage("teacher", tmp_path / "whole")
     while True:
         try:
@@ -355,7 +358,7 @@ def test_a_training_in_another_thread_leaves_the_signals_alone(tmp_path, undistu
 
 def test_a_second_ctrl_c_interrupts_unless_a_launcher_passes_on_what_was_sent(tmp_path):
     for patient, stops in ((False, True), (True, False)):
-        with training.stop_requests(patient) as stop:
+        with loop.stop_requests(patient) as stop:
             signal.raise_signal(signal.SIGINT)
             assert stop.requested
             with pytest.raises(KeyboardInterrupt) if stops else nullcontext():

@@ -2,7 +2,7 @@
 
 ``tests/results_of_stages.json`` holds, for each stage, its versions and statistics of its result; and the defaults of all
 settings, which keys leave out. ``python tests/tiny.py`` stores them anew, after the version of what changed was raised in
-``eas_core/stages.py``. Statistics and not digests of bits, since those differ from one kind of CPU to another.
+``eas_core/settings/stages.py``. Statistics and not digests of bits, since those differ from one kind of CPU to another.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from helpers import replaced
 
-from eas_core import pipeline, profiles, records
-from eas_core.stages import STAGES, lineage, settings_of, versions
+from eas_core.base import records
+from eas_core.runs import pipeline
+from eas_core.settings import profiles
+from eas_core.settings.stages import STAGES, lineage, settings_of, versions
 
 STORED = Path(__file__).with_name("results_of_stages.json")
 COMMAND = "python tests/tiny.py"
@@ -186,7 +188,7 @@ def unraised(stored: dict, results: dict[str, dict]) -> list[str]:
         if kept is None or kept["versions"] != versions(stage):
             continue
         if found := differences(stage, result, kept["result"]):
-            return [f"results of stage {stage} changed ({found[0]}): raise its version in eas_core/stages.py"]
+            return [f"results of stage {stage} changed ({found[0]}): raise its version in eas_core/settings/stages.py"]
     return []
 
 
@@ -194,7 +196,7 @@ def unraised_defaults(stored: dict, now: dict, of_code: dict[str, dict]) -> list
     """Settings whose default changed, with a stage that reads them and whose versions ``of_code`` are those stored."""
     changed = [name for name, value in stored["defaults"].items() if name in now and now[name] != value]
     return [
-        f"the default of {name} changed: raise the version of {stage} in eas_core/stages.py"
+        f"the default of {name} changed: raise the version of {stage} in eas_core/settings/stages.py"
         for name in changed
         for stage, entry in stored["stages"].items()
         if stage in STAGES and reads(name, settings_of(stage)) and entry["versions"] == of_code[stage]

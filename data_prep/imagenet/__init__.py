@@ -12,16 +12,14 @@ ImageNet's validation split, 50 photographs a class, is the test set.
 """
 
 import csv
-from importlib import resources
-
-import eas_core
+from pathlib import Path
 
 TEST_PER_CLASS = 50  # photographs of a class in ImageNet's validation split
 
 
 def _rows(file: str) -> list[dict[str, str]]:
     """Rows of one of the paper's tables: task, class_name, wnid, n_train (ImageNet's training photographs)."""
-    with (resources.files(eas_core) / "paper" / file).open(encoding="utf-8") as lines:
+    with (Path(__file__).parent / file).open(encoding="utf-8") as lines:
         return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 

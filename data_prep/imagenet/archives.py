@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from data_prep.imagenet.inventory import ENDINGS, TRAIN_NAME, VAL, VAL_NAME, WNID, Inventory, Photo
-from eas_core.errors import DataError
-from eas_core.parsing import parse_json
+from eas_core.base.errors import DataError
+from eas_core.base.parsing import parse_json
 
 SIDECARS = (".cls", ".json")
 _JSON_KEYS = ("label", "cls", "class", "target")

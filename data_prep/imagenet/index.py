@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eas_core import records
-from eas_core.errors import CheckpointError, DataError
+from eas_core.base import records
+from eas_core.base.errors import CheckpointError, DataError
 
 SPLITS = ("train", "valid", "test")
 

@@ -31,8 +31,8 @@ from data_prep.imagenet.holdout import HOLD_OUT, hold_out
 from data_prep.imagenet.index import SPLITS
 from data_prep.imagenet.inventory import TRAIN, VAL, Inventory, Photo, Problem
 from data_prep.imagenet.pack import Outcome
-from eas_core import records
-from eas_core.errors import DataError
+from eas_core.base import records
+from eas_core.base.errors import DataError
 
 MOST_WORKERS = 256
 

@@ -11,8 +11,8 @@ import torch
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from data_prep.imagenet.index import SPLITS, describe  # noqa: F401 - names of this module too
-from eas_core import records
-from eas_core.errors import CheckpointError, DataError
+from eas_core.base import records
+from eas_core.base.errors import CheckpointError, DataError
 
 
 class Packed:

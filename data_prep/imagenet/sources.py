@@ -22,7 +22,7 @@ from tqdm import tqdm
 from data_prep.imagenet import truth as ground_truth
 from data_prep.imagenet.archives import KINDS, LISTERS, kind
 from data_prep.imagenet.inventory import ENDINGS, TRAIN, VAL, VAL_NAME, WNID, Inventory
-from eas_core.errors import DataError
+from eas_core.base.errors import DataError
 
 _ROOTS = ("", "ILSVRC/Data/CLS-LOC", "Data/CLS-LOC")  # Kaggle's archive starts with folders of its own
 _FOLDERS = {TRAIN: ("train",), VAL: ("val", "validation")}

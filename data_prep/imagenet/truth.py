@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eas_core.errors import DataError
+from eas_core.base.errors import DataError
 
 IDS, META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
 LIST = "LOC_val_solution.csv"  # Kaggle's

@@ -1,6 +1,6 @@
 // The explorer: task and budget in, the generator's architecture out, computed here from the trained weights.
 //
-// First the method (pure functions, the same as eas_core.generator and eas_core.specialize), then the drawing.
+// First the method (pure functions, the same as eas_core.network.generator and eas_core.search.specialize), then the drawing.
 
 const UNITS = 5, PER_UNIT = 4, BLOCKS = 20, PAIRS = 45, GATES = 90;
 const DEPTHS = [2, 3, 4], RATIOS = [3, 4, 6], KERNELS = [3, 5, 7];

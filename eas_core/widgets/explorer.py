@@ -10,12 +10,14 @@ import ipywidgets
 import traitlets
 from IPython.display import display
 
-from eas_core import figures, pipeline, widgets
-from eas_core.cost import MILLION, madds
-from eas_core.errors import EASError
-from eas_core.run import Run
-from eas_core.space import Architecture
-from eas_core.specialize import Proposal, Specialized
+from eas_core import widgets
+from eas_core.base.errors import EASError
+from eas_core.runs import pipeline
+from eas_core.runs.run import Run
+from eas_core.search.specialize import Proposal, Specialized
+from eas_core.show import figures
+from eas_core.space.cost import MILLION, madds
+from eas_core.space.search_space import Architecture
 from eas_core.widgets import scenario
 
 try:

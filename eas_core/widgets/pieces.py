@@ -10,9 +10,9 @@ import traitlets
 from torch import Tensor
 
 from eas_core import widgets
-from eas_core.errors import EASError
-from eas_core.space import KERNELS
-from eas_core.tasks import READINGS, TaskSet
+from eas_core.base.errors import EASError
+from eas_core.data.tasks import READINGS, TaskSet
+from eas_core.space.search_space import KERNELS
 
 try:
     import anywidget

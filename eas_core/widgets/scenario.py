@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from eas_core import pipeline
-from eas_core.cost import MILLION, cost_tables, madds_millions
-from eas_core.errors import EASError
-from eas_core.generator import ArchitectureGenerator, hard_gates, relaxed_gates
-from eas_core.run import Run
-from eas_core.space import GATES, Architecture, SearchSpace, from_gates
-from eas_core.specialize import nearest_feasible
+from eas_core.base.errors import EASError
+from eas_core.network.generator import ArchitectureGenerator, hard_gates, relaxed_gates
+from eas_core.runs import pipeline
+from eas_core.runs.run import Run
+from eas_core.search.specialize import nearest_feasible
+from eas_core.space.cost import MILLION, cost_tables, madds_millions
+from eas_core.space.search_space import GATES, Architecture, SearchSpace, from_gates
 
 
 def facts(run: Run) -> dict:

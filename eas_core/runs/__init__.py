@@ -1,0 +1,8 @@
+"""A run: one profile with one seed, its stages made once and kept.
+
+In: a profile, a seed, a folder. Out: weights and records of every stage, and files for users.
+
+- :mod:`~eas_core.runs.run` settings, keys and folders; :mod:`~eas_core.runs.pipeline` how each stage is made
+- :mod:`~eas_core.runs.jobs` which stages one process makes, and the evidence of a seed
+- :mod:`~eas_core.runs.releases` records that come with the kit; :mod:`~eas_core.runs.export` ONNX and weights
+"""

@@ -1,0 +1,112 @@
+"""A specialised network as files: safetensors with a description beside it, and ONNX."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from eas_core.base import records
+from eas_core.base.errors import CheckpointError, EASError
+from eas_core.data.splits import MEAN, STD
+from eas_core.network.subnetwork import Network
+from eas_core.runs.pipeline import Run
+from eas_core.search.specialize import Specialized
+from eas_core.settings.stages import versions
+from eas_core.space.search_space import Architecture, SearchSpace
+
+
+class TaskNetwork(nn.Module):
+    """What is deployed: images (n, 3, r, r) as floats 0..1 in, logits (n, classes of the task) out.
+
+    Normalisation is inside, and the classifier keeps only the rows of the task's own classes.
+    """
+
+    def __init__(self, network: Network, classes: tuple[int, ...]):
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
+        self.register_buffer("std", torch.tensor(STD)[:, None, None])
+        self.register_buffer("classes", torch.tensor(classes))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Images (n, 3, r, r), floats 0..1, to logits (n, classes of the task)."""
+        return self.network((x - self.mean) / self.std)[:, self.classes]
+
+
+def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> list[Path]:
+    """Write ``network.safetensors`` and ``network.json`` (and ``network.onnx``) to ``folder``; returns their paths."""
+    folder = Path(folder)
+    classes = run.tasks.classes[chosen.task]
+    description = {
+        "profile": run.profile.name,
+        "seed": run.seed,
+        "task": run.tasks.names[chosen.task],
+        "classes": list(classes),
+        "class_names": [run.tasks.class_names[c] for c in classes],
+        "budget_millions": chosen.budget,
+        "madds_millions": chosen.madds,
+        "valid_accuracy": chosen.valid_accuracy,
+        "architecture": chosen.architecture.to_dict(),
+        "space": asdict(chosen.network.space),
+        "input": "float images 0..1, shape (n, 3, resolution, resolution), RGB",
+        "provenance": {**records.provenance(run.device), "stages": versions("specialized")},
+    }
+    paths = [folder / "network.safetensors", folder / "network.json"]
+    records.save_tensors(paths[0], chosen.network.state_dict())
+    records.write_atomic(paths[1], (json.dumps(description, indent=1) + "\n").encode())
+    if onnx:
+        paths.append(folder / "network.onnx")
+        records.write_atomic(paths[-1], to_onnx(TaskNetwork(copy.deepcopy(chosen.network).cpu(), classes).eval()))
+    return paths
+
+
+def load(folder: Path) -> TaskNetwork:
+    """Read back what :func:`write` wrote, ready to predict; damaged or missing files raise :class:`CheckpointError`."""
+    path = Path(folder) / "network.json"
+    try:
+        description = records.read_json(path, "network")
+        space = SearchSpace(**description["space"])
+        with torch.device("meta"):  # no memory yet: the description may say anything
+            network = Network(space, Architecture.from_dict(description["architecture"]))
+        classes = torch.tensor(description["classes"])
+        if (
+            classes.ndim != 1
+            or classes.dtype != torch.int64
+            or not ((0 <= classes) & (classes < space.num_classes)).all()
+        ):
+            raise ValueError(f"classes must be numbers from 0 to {space.num_classes - 1}")
+    except (EASError, ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"network: {path} is missing or damaged ({reason:.160})") from None
+    records.load_into(network, path.with_suffix(".safetensors"))
+    return TaskNetwork(network, tuple(classes.tolist())).eval()
+
+
+def to_onnx(network: TaskNetwork) -> bytes:
+    """The network as ONNX with a free batch size; needs the packages ``onnx`` and ``onnxscript``, or raises :class:`EASError`."""
+    size = network.network.space.resolution
+    try:
+        import onnx  # noqa: F401 - PyTorch needs both, and says so late or, where it has asked before, not at all
+        import onnxscript  # noqa: F401
+
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(2, 3, size, size),),
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            verbose=False,
+        )
+    except ImportError as error:
+        message = f"export: ONNX needs a package that is not installed ({error}); pip install onnx onnxscript"
+        raise EASError(message) from None
+    buffer = io.BytesIO()
+    program.save(buffer)
+    return buffer.getvalue()

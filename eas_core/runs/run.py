@@ -1,0 +1,218 @@
+"""One profile with one seed, and where its artefacts lie.
+
+What is wrong with its settings is found here before PyTorch is loaded, which takes seconds (:func:`plan`).
+
+A stage's folder, ``runs/<profile>/<seed>/<stage>-<key>``, is named by a hash of every setting that the stage depends on
+and of the versions of the code that makes it. So a second execution finds what is there, a changed setting rebuilds what
+depends on it and nothing else, a mended stage is made again, and variants of a run (other drop rates, say) share what
+they have in common.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep import tiny_imagenet
+from eas_core.base import records
+from eas_core.base.devices import ALONE, Devices
+from eas_core.base.errors import DataError, EASError
+from eas_core.data import sources
+from eas_core.data.sources import TaskSet
+from eas_core.settings import profiles
+from eas_core.settings.stages import settings_of, versions
+
+if TYPE_CHECKING:
+    from eas_core.data.splits import Split
+
+DEVICES = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One profile with one seed, and where its artefacts lie. ``deadline`` is a ``time.monotonic()`` value.
+
+    ``devices`` are the processes that train together; they enter provenance, not keys.
+    """
+
+    profile: profiles.Profile
+    seed: int = 0
+    root: Path = Path("runs")
+    device: str = "cpu"
+    deadline: float | None = None
+    progress: bool = True
+    devices: Devices = ALONE
+
+    @property
+    def tasks(self) -> TaskSet:
+        """The tasks of the data source."""
+        return sources.task_set(self.profile.data)
+
+    def settings(self, stage: str, whole: bool = True) -> dict:
+        """Every setting that the stage's artefact depends on; unless ``whole``, what :meth:`key` leaves out is missing."""
+        settings = {"seed": self.seed, **self.profile.dump(*settings_of(stage), whole=whole)}
+        for name in ("path", "digest"):  # where photographs lie changes no result, which they are does
+            settings["data"].pop(name, None)
+        digest = sources.pack_digest(self.profile.data)
+        if digest is not None:
+            settings["data"]["digest"] = digest
+        return settings
+
+    def key(self, stage: str) -> str:
+        """Ten hexadecimal digits, the last part of the stage's folder: what its result is made of.
+
+        They identify the settings and the versions (:mod:`eas_core.settings.stages`) of the stage and all it depends on. A setting
+        that has its default value is left out: so an option that is added later, and off unless asked for, renames no
+        folder of a run made without it. Hence another default makes the same key mean something else: whoever changes
+        one raises the version of the stages that read it (a test asks for that).
+        """
+        return records.key({**self.settings(stage, whole=False), "versions": versions(stage)})
+
+    def folder(self, stage: str) -> Path:
+        """Where the stage's artefacts lie: ``root/<profile>/<seed>/<stage>-<key>``."""
+        return Path(self.root) / self.profile.name / str(self.seed) / f"{stage}-{self.key(stage)}"
+
+    def variant(self, q: float | None = None, reading: str | None = None) -> Run:
+        """The same run with another task dropout; all stages before the supernet are shared."""
+        changes = {"q": q, "reading": reading}
+        supernet = self.profile.supernet
+        dropout = supernet.task_dropout.model_copy(update={k: v for k, v in changes.items() if v is not None})
+        supernet = supernet.model_copy(update={"task_dropout": dropout})
+        return replace(self, profile=self.profile.model_copy(update={"supernet": supernet}))
+
+    def loop(self, stage: str) -> dict:
+        """What :func:`eas_core.training.loop.train` needs to know of the stage: folder, deadline, progress bar, key."""
+        return {
+            "folder": self.folder(stage),
+            "deadline": self.deadline,
+            "progress": self.progress,
+            "settings_key": f"{self.key(stage)} {self.devices.variant}".strip(),
+            "devices": self.devices,
+        }
+
+    def scenario(self, task: str | int, budget: float) -> tuple[int, float]:
+        """The number of a task given by name or number, and the budget in millions of multiply-adds.
+
+        An unknown task, or a budget outside the generator's range, raises :class:`EASError`.
+        """
+        index, (low, high) = self.tasks.index(task), self.profile.generator.budget
+        if not low <= budget <= high:
+            raise EASError(
+                f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range"
+            )
+        return index, float(budget)
+
+    def check_data(self) -> None:
+        """Refuse, before any image is read, a data source that is not there or has other classes than the network."""
+        settings, classes = self.profile.data, self.profile.space.num_classes
+        if classes != self.tasks.num_classes:
+            message = f"{classes}, but {settings.source} has {self.tasks.num_classes} classes"
+            raise EASError(f"space.num_classes: {message}")
+        if settings.source in profiles.PACKED and settings.path is None:
+            raise DataError(f"data.path: not set; {sources.how_to_pack(settings)}")
+        sources.pack_digest(settings)
+        if settings.source == "tiny-imagenet" and settings.path is not None:
+            cache = sources.cache(settings, self.profile.space.resolution, Path(self.root) / "data")
+            if not all(path.exists() for path in cache.values()):
+                tiny_imagenet.check(settings.path)
+
+    def splits(self, *names: str) -> list[Split]:
+        """Splits by name, prepared at first use and moved to the run's device."""
+        from eas_core.data import splits
+
+        self.check_data()
+        profile, cache = self.profile, Path(self.root) / "data"
+        return [s.to(self.device) for s in splits.load(profile.data, profile.space.resolution, cache, names)]
+
+    def ready(self) -> Run:
+        """The same run on a device that is there: ``auto`` is a GPU if PyTorch sees one, else the CPU."""
+        from eas_core.base.memory import keep_freed_memory
+
+        keep_freed_memory()
+        return replace(self, device=usable_device(self.device))
+
+
+def folder(run: Run, stage: str, base: Run | None = None) -> Path:
+    """Where a stage's artefacts lie, ``tested-same`` of the architectures of ``base`` included."""
+    if stage != "tested-same":
+        return run.folder(stage)
+    made_of = {**same_settings(run, base, whole=False), "versions": versions(stage)}
+    return run.folder("supernet").with_name(f"tested-same-{records.key(made_of)}")
+
+
+def same_settings(run: Run, base: Run, whole: bool = True) -> dict:
+    """Every setting that ``tested-same`` depends on; unless ``whole``, without what keys leave out (:meth:`Run.key`)."""
+    return {**run.settings("supernet", whole), "architectures": base.settings("tested-EAS", whole)}
+
+
+def make_run(
+    profile: str = "demo",
+    seed: int = 0,
+    root: str | Path = "runs",
+    overrides: list[str] | tuple[str, ...] = (),
+    device: str = "auto",
+    max_minutes: float | None = None,
+    progress: bool = True,
+    devices: Devices = ALONE,
+) -> Run:
+    """A run from plain values, as notebooks and the command line give them.
+
+    ``overrides`` are strings such as ``generator.steps=800``; the device ``auto`` is a GPU if PyTorch sees one, else the
+    CPU; after ``max_minutes`` a training saves and stops. Raises :class:`ProfileError` for an unknown profile or a bad
+    setting, :class:`EASError` for a device that is not there.
+    """
+    return plan(profile, seed, root, overrides, device, max_minutes, progress, devices).ready()
+
+
+def plan(
+    profile: str = "demo",
+    seed: int = 0,
+    root: str | Path = "runs",
+    overrides: list[str] | tuple[str, ...] = (),
+    device: str = "auto",
+    max_minutes: float | None = None,
+    progress: bool = True,
+    devices: Devices = ALONE,
+) -> Run:
+    """What :func:`make_run` gives, but for the device, which is only looked for by :meth:`Run.ready`.
+
+    That is enough to find records, and does without PyTorch.
+    """
+    if not 0 <= int(seed) < 2**63:
+        raise EASError(f"seed: {seed!r:.60} must be a whole number from 0 to 2^63 - 1")
+    if max_minutes is not None and not max_minutes >= 0:
+        raise EASError(f"max_minutes: {max_minutes} must be a number of minutes, 0 or more")
+    records.check_folder(root, "runs")
+    if device != "auto" and not re.fullmatch(rf"({'|'.join(DEVICES)})(:\d+)?", device):
+        why = " (mps lacks the float64 of the costs)" if device.startswith("mps") else ""
+        raise EASError(f"device: {device!r:.60} is not auto, {' or '.join(DEVICES)}, with or without a number{why}")
+    deadline = None if max_minutes is None else time.monotonic() + 60 * max_minutes
+    settings = profiles.load(profile, overrides)
+    names = ("teacher.batch_size", "supernet.batch_size", "generator.task_images", "generator.context_images")
+    devices.check({name: getattr(getattr(settings, name.split(".")[0]), name.split(".")[1]) for name in names})
+    return Run(settings, int(seed), Path(root), device, deadline, progress, devices)
+
+
+def automatic_device(gpu: bool | None = None) -> str:
+    """What the device ``auto`` stands for: ``cuda`` if there is a GPU (None: if PyTorch sees one), else ``cpu``."""
+    if gpu is None:
+        import torch
+
+        gpu = torch.cuda.is_available()
+    return "cuda" if gpu else "cpu"
+
+
+def usable_device(device: str) -> str:
+    """The device to compute on, ``auto`` resolved; one that is not there raises :class:`EASError`."""
+    if device == "auto":
+        return automatic_device()
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise EASError(f"device: {device!r:.60} cannot be used here ({str(error).splitlines()[0]:.80})") from None
+    return device

@@ -1,0 +1,69 @@
+"""The forest plot of the paper's claims: claims in, a matplotlib ``Figure`` out."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from eas_core.base.errors import DataError
+from eas_core.evidence.claims import FAILS, HOLDS, OPEN, Claim
+from eas_core.show.figures import EAS, PAPER_STYLE, RANDOM, REFERENCE, error_bars, styled, subplots
+
+LOOKS = {  # verdict: its colour and marker
+    HOLDS: {"color": EAS, "marker": "o"},
+    FAILS: {"color": RANDOM, "marker": "X"},
+    OPEN: {"color": REFERENCE, "marker": "s"},
+}
+
+
+@styled
+def forest(claims: Sequence[Claim]) -> Figure:
+    """Every claim that is a difference of accuracies, a row each: the difference in points with its 95 % interval.
+
+    Colour and marker are the verdict. A short dotted line is the margin that the claim allows for, a star the paper's
+    difference on its own data. Claims of another kind are left out; if none is left, :class:`DataError` says so.
+    """
+    rows = [claim for claim in claims if claim.estimate is not None]
+    if not rows:
+        raise DataError("claims: none of them is a difference of accuracies")
+    figure, axis = subplots(height=1.3 + 0.42 * len(rows))
+    axis.axvline(0, color="black", linewidth=1)
+    for y, claim in enumerate(rows):
+        value = claim.estimate
+        bars = error_bars([(value.low, value.high)], np.array([value.mean]))
+        axis.errorbar(value.mean, y, xerr=bars, capsize=3, linestyle="none", markersize=6, **LOOKS[claim.verdict])
+        if claim.margin:
+            axis.plot([-claim.margin] * 2, [y - 0.38, y + 0.38], color="black", linestyle=":", linewidth=1.4)
+        if claim.paper_points is not None:
+            axis.plot(claim.paper_points, y - 0.27, color="black", **PAPER_STYLE | {"markersize": 8})
+        text = f"{value.mean:+.2f}\n({value.low:+.2f} to {value.high:+.2f})"
+        axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=8, linespacing=1.15)
+    axis.set_yticks(range(len(rows)), [textwrap.fill(claim.label, 27) for claim in rows], linespacing=1.25)
+    axis.set(ylim=(len(rows) - 0.45, -0.6), xlabel="task accuracy in the claim's favour (points), average over budgets")
+    axis.grid(False, axis="y")
+    axis.tick_params(axis="y", length=0)
+    figure.suptitle(_measured_on(rows), fontsize=8.5, color=REFERENCE)
+
+    shown = [verdict for verdict in LOOKS if any(claim.verdict == verdict for claim in rows)]
+    handles = [plt.Line2D([], [], linestyle="none", markersize=6, **LOOKS[verdict], label=verdict) for verdict in shown]
+    if any(claim.margin for claim in rows):
+        handles.append(plt.Line2D([], [], color="black", linestyle=":", linewidth=1.4, label="allowed margin"))
+    if any(claim.paper_points is not None for claim in rows):
+        handles.append(
+            plt.Line2D([], [], color="black", **PAPER_STYLE | {"markersize": 8}, label="paper, its own data")
+        )
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4, handletextpad=0.5)
+    return figure
+
+
+def _measured_on(rows: Sequence[Claim]) -> str:
+    """The title: test images and seeds behind a difference, and what its bar covers."""
+    images = sorted({claim.estimate.n for claim in rows})
+    seeds = rows[0].estimate.seeds
+    n = " to ".join(f"{count:,}" for count in dict.fromkeys((images[0], images[-1])))
+    behind = f"n = {n} test images a difference, {seeds} seed{'s' if seeds > 1 else ''}"
+    return f"{behind}; bars: 95 % interval over images{' and seeds' if seeds > 1 else ' only'}"

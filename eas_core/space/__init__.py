@@ -1,0 +1,8 @@
+"""The search space: what an architecture is, how one is drawn, and what it costs.
+
+In: widths, strides and resolution of a profile. Out: architectures, gates, multiply-adds and parameters.
+
+- :mod:`~eas_core.space.architecture` depth, kernel size and expansion ratio of every block
+- :mod:`~eas_core.space.search_space` the skeleton, sampling, gates and their way back
+- :mod:`~eas_core.space.count` the arithmetic of costs; :mod:`~eas_core.space.cost` tables, differentiable cost, sampling by cost
+"""

@@ -1,0 +1,138 @@
+"""Algorithm 1: training the architecture generator on the validation split, with the supernet frozen.
+
+The algorithm as printed takes one task and one budget a step: ``scenarios_per_step: 1``, ``cost_scenarios: 0``. The
+profiles use several, and extra scenarios that enter the cost term only (they need no images), which trains far faster.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from eas_core.base.devices import ALONE, Devices
+from eas_core.base.random import rng
+from eas_core.data.splits import Split, normalise
+from eas_core.data.tasks import TaskSet, own_task_logits
+from eas_core.network.generator import ArchitectureGenerator, sample_gates
+from eas_core.network.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
+from eas_core.network.supernet import Supernet
+from eas_core.settings import profiles
+from eas_core.space.cost import madds_millions
+from eas_core.training.loop import make_optimizer, train
+
+
+def cost_loss(cost: Tensor, budget: Tensor) -> Tensor:
+    """Eq. (C): (R(alpha) - B)^2, averaged over scenarios; cost and budget (m,) in millions of multiply-adds."""
+    return ((cost - budget) ** 2).mean()
+
+
+def joint_loss(validation_loss: Tensor, cost: Tensor, budget: Tensor, lam: float) -> Tensor:
+    """Eq. (D): L_val + lambda * L_C, a scalar; ``cost`` and ``budget`` as in :func:`cost_loss`."""
+    return validation_loss + lam * cost_loss(cost, budget)
+
+
+def draw_scenarios(
+    count: int, tasks: int, budget: tuple[float, float], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Lines 3 and 5 of Algorithm 1: ``count`` task numbers, and as many budgets ~ U(B_L, B_H) in millions.
+
+    Tasks do not repeat if they suffice.
+    """
+    rounds = -(-count // tasks)
+    task = torch.cat([torch.randperm(tasks, generator=generator) for _ in range(rounds)])[:count]
+    return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=generator)
+
+
+def train_generator(
+    generator: ArchitectureGenerator,
+    supernet: Supernet,
+    split: Split,
+    tasks: TaskSet,
+    profile: profiles.Profile,
+    seed: int,
+    folder: Path,
+    devices: Devices = ALONE,
+    **loop,
+) -> tuple[list[dict], float]:
+    """Train the generator in place; returns (training curve, seconds).
+
+    A generator with the heads of :mod:`eas_core.network.multi_path` trains its path weights instead of gates. The supernet runs
+    with batch statistics (running statistics fit no sub-network) and is not changed. Its batch holds images of the
+    scenario's task, and ``context_images`` of all tasks so that the statistics resemble those that calibration will use;
+    only the task's images enter the loss, only the task's classes compete. Several
+    ``devices`` share the images of each scenario.
+    """
+    settings = profile.generator
+    multi_path = makes_paths(generator)
+    length = profile.multi_path if multi_path else settings  # whose steps, and scenarios a step
+    optimizer = make_optimizer(generator, settings.optimizer)
+    supernet.requires_grad_(False).train()
+    generator.train()
+    device = split.labels.device
+    pools = [split.of_task(tasks, t) for t in range(len(tasks))]
+    of_task = {f"generator.task_images ({tasks.names[t]})": len(pool) for t, pool in enumerate(pools)}
+    devices.check({name: min(settings.task_images, count) for name, count in of_task.items()})
+    devices.check({"generator.context_images": settings.context_images})
+
+    def draw_images(task: int, draw: torch.Generator) -> list[tuple[Tensor, Tensor]]:
+        """Indices of this device's images of the task and of all tasks, micro-batch by micro-batch."""
+        pool = pools[task]
+        own = devices.share(pool[torch.randperm(len(pool), generator=draw)[: settings.task_images].to(device)])
+        context = torch.randint(len(split), (settings.context_images,), generator=draw)
+        context = devices.share(context).to(device)
+        return [(own[i], context[j]) for i, j in zip(devices.micro(len(own)), devices.micro(len(context)), strict=True)]
+
+    def validation_loss(which: Tensor | PathWeights, own: Tensor, context: Tensor) -> Tensor:
+        images = normalise(split.images[torch.cat([own, context])])
+        run = supernet.forward_paths if isinstance(which, PathWeights) else supernet
+        logits = devices.forward(run, images, which)[: len(own)]
+        labels = split.labels[own]
+        return F.cross_entropy(own_task_logits(logits, labels, tasks), labels)
+
+    def step(index: int) -> dict[str, float]:
+        draw = rng(seed, "generator", index)
+        count = length.scenarios_per_step
+        task, budget = draw_scenarios(count + settings.cost_scenarios, len(tasks), settings.budget, draw)
+        z = generator(task.to(device), budget.to(device))
+        if multi_path:
+            paths = path_weights(z)
+            choices = [PathWeights(paths.blocks[i], paths.depths[i]) for i in range(count)]
+            cost = expected_madds_millions(supernet.space, paths)
+        else:
+            choices = gates = sample_gates(z, settings.tau, draw)
+            cost = madds_millions(supernet.space, gates)
+        optimizer.zero_grad()
+        losses = []
+        for i in range(count):
+            for own, context in draw_images(int(task[i]), draw):
+                loss = validation_loss(choices[i], own, context)
+                if devices.micro_batches > 1:  # backward at once, so that only one micro-batch's activations are kept
+                    (loss / (count * devices.micro_batches)).backward(retain_graph=True)
+                    loss = loss.detach()
+                losses.append(loss)
+        target = settings.aim * budget.to(device)
+        loss = joint_loss(torch.stack(losses).mean(), cost, target, settings.lam)
+        loss.backward()
+        devices.average_gradients(generator)
+        optimizer.step()
+        error = ((cost.detach() - target).abs() / target).mean().item()
+        validation = float(sum(x.item() for x in losses) / len(losses))
+        return devices.mean({"validation loss": validation, "cost error": error})
+
+    images_per_step = length.scenarios_per_step * (settings.task_images + settings.context_images)
+    modules = {"generator": generator}
+    with devices.synchronised(supernet):
+        return train(
+            "multi-path generator" if multi_path else "generator",
+            folder,
+            length.steps,
+            modules,
+            optimizer,
+            step,
+            images_per_step=images_per_step,
+            devices=devices,
+            **loop,
+        )

@@ -1,0 +1,201 @@
+"""Teacher, then supernet: progressive shrinking with distillation and task dropout (section 3.1, once-for-all section 3).
+
+The teacher is the largest sub-network trained alone, without task dropout (section 6.2). The supernet starts from its
+weights; kernel size, then depth, then width become elastic, stage by stage. Stages are data: see ``supernet.stages`` of
+a profile.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from eas_core.base.devices import ALONE, Devices
+from eas_core.base.random import rng
+from eas_core.data.splits import Split, augmented, epoch_order, normalise
+from eas_core.data.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
+from eas_core.network.supernet import Supernet
+from eas_core.settings import profiles
+from eas_core.space.search_space import EXPANSIONS, LARGEST, sample
+from eas_core.training.loop import cosine, make_optimizer, set_lr, train
+
+
+def batch(
+    split: Split,
+    step: int,
+    batch_size: int,
+    settings: profiles.Data,
+    seed: int,
+    name: str,
+    devices: Devices = ALONE,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The augmented training batch of one step: images (n, 3, r, r), labels (n,), indices (n,).
+
+    Drawn from ``seed``, ``name`` and ``step`` alone. A last partial batch is dropped.
+    With several ``devices`` the step's batch is the same, and this is this device's share of it.
+    """
+    batch_size = min(batch_size, len(split))
+
+    def indices(step: int) -> Tensor:
+        epoch, position = divmod(step, len(split) // batch_size)
+        order = epoch_order(len(split), epoch, seed, name)
+        return devices.share(order[position * batch_size : (position + 1) * batch_size])
+
+    images = augmented(split, step, indices, settings, lambda step: rng(seed, name, "augment", step), devices)
+    index = indices(step).to(split.labels.device)
+    return images, split.labels[index], index
+
+
+def steps_of(epochs: float, split: Split, batch_size: int) -> int:
+    """Steps in a number of epochs (fractions of an epoch count), at least 1; last partial batches are dropped."""
+    return max(1, round(epochs * (len(split) // min(batch_size, len(split)))))
+
+
+def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> float:
+    return (own_task_logits(logits, labels, tasks).argmax(1) == labels).float().mean().item()
+
+
+def train_teacher(
+    network: Supernet,
+    split: Split,
+    profile: profiles.Profile,
+    seed: int,
+    folder: Path,
+    devices: Devices = ALONE,
+    **loop,
+) -> tuple[list[dict], float]:
+    """Train the largest sub-network in place, without task dropout (section 6.2); returns (training curve, seconds)."""
+    settings, tasks = profile.teacher, loop.pop("tasks")
+    optimizer = make_optimizer(network, settings.optimizer)
+    steps = steps_of(settings.epochs, split, settings.batch_size)
+    devices.check({"teacher.batch_size": min(settings.batch_size, len(split))})
+    network.train()
+
+    def step(index: int) -> dict[str, float]:
+        images, labels, _ = batch(split, index, settings.batch_size, profile.data, seed, "teacher", devices)
+        set_lr(optimizer, cosine(index, steps, settings.optimizer.lr, settings.warmup))
+        optimizer.zero_grad()
+        total = accuracy = 0.0
+        for part in devices.micro(len(labels)):
+            logits = devices.forward(network, images[part], LARGEST)
+            loss = F.cross_entropy(logits, labels[part], label_smoothing=settings.label_smoothing)
+            (loss / devices.micro_batches).backward()
+            total += loss.item() / devices.micro_batches
+            accuracy += _accuracy(logits.detach(), labels[part], tasks) / devices.micro_batches
+        devices.average_gradients(network)
+        optimizer.step()
+        return devices.mean({"loss": total, "task accuracy": accuracy})
+
+    modules, images_per_step = {"network": network}, settings.batch_size
+    with devices.synchronised(network):
+        return train(
+            "teacher",
+            folder,
+            steps,
+            modules,
+            optimizer,
+            step,
+            images_per_step=images_per_step,
+            devices=devices,
+            **loop,
+        )
+
+
+def distillation_loss(logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """Cross-entropy against the teacher's soft labels, both logits (n, C), temperature 1, averaged over the batch.
+
+    Hinton et al. (2015).
+    """
+    return -(teacher_logits.softmax(1) * logits.log_softmax(1)).sum(1).mean()
+
+
+@torch.no_grad()
+def teacher_logits(teacher: Supernet, split: Split, batch_size: int = 512, devices: Devices = ALONE) -> Tensor:
+    """The teacher's logits (n, C) on the images of a split as they are, without augmentation."""
+    batches = split.images.split(batch_size)
+    return torch.cat([devices.forward(teacher, normalise(images), LARGEST) for images in batches])
+
+
+def train_supernet(
+    network: Supernet,
+    teacher: Supernet | None,
+    split: Split,
+    profile: profiles.Profile,
+    seed: int,
+    folder: Path,
+    devices: Devices = ALONE,
+    **loop,
+) -> tuple[list[dict], float]:
+    """Progressive shrinking in place, all stages in order; returns (training curve, seconds).
+
+    Each step averages the loss of ``subnets_per_step`` random sub-networks of the stage. Task dropout draws one mask
+    a batch (Eq. (A)-(B), a Bernoulli draw an image and task) that the teacher's logits get too.
+    """
+    settings, tasks = profile.supernet, loop.pop("tasks")
+    optimizer = make_optimizer(network, settings.optimizer)
+    lengths = [steps_of(stage.epochs, split, settings.batch_size) for stage in settings.stages]
+    devices.check({"supernet.batch_size": min(settings.batch_size, len(split))})
+    passes = settings.subnets_per_step * devices.micro_batches
+    network.train()
+    distil = teacher is not None and settings.distillation > 0
+    if distil:
+        teacher.eval().requires_grad_(False)
+    cached = teacher_logits(teacher, split, devices=devices) if distil and settings.cached_teacher else None
+
+    def step(index: int) -> dict[str, float]:
+        number, local = 0, index
+        while local >= lengths[number]:
+            local -= lengths[number]
+            number += 1
+        stage = settings.stages[number]
+        if local == 0 and _width_becomes_elastic(settings.stages, number):
+            network.sort_channels()  # once-for-all: channels by importance before width becomes elastic
+            optimizer.state.clear()  # the optimiser's moments belong to the old order
+        set_lr(optimizer, cosine(local, lengths[number], stage.lr, settings.warmup))
+        images, labels, chosen = batch(split, index, settings.batch_size, profile.data, seed, "supernet", devices)
+        draw = rng(seed, "supernet", "draw", index)
+        mask = task_dropout_mask(labels, tasks, settings.task_dropout.q, draw, devices)
+        soft = None
+        if distil:
+            with torch.no_grad():
+                soft = cached[chosen] if settings.cached_teacher else devices.forward(teacher, images, LARGEST)
+                soft = apply_mask(soft, mask, settings.task_dropout.reading)
+        optimizer.zero_grad()
+        total = accuracy = 0.0
+        for _ in range(settings.subnets_per_step):
+            architecture = sample(draw, stage.depths, stage.expansions, stage.kernels)
+            for part in devices.micro(len(labels)):
+                raw = devices.forward(network, images[part], architecture)
+                logits = apply_mask(raw, mask[part], settings.task_dropout.reading)
+                loss = F.cross_entropy(logits, labels[part])
+                if soft is not None:
+                    loss = loss + settings.distillation * distillation_loss(logits, soft[part])
+                (loss / passes).backward()
+                total += loss.item() / passes
+                accuracy += _accuracy(raw.detach(), labels[part], tasks) / passes
+        devices.average_gradients(network)
+        optimizer.step()
+        return devices.mean({"loss": total, "task accuracy": accuracy})
+
+    modules, images_per_step = {"network": network}, settings.batch_size * settings.subnets_per_step
+    with devices.synchronised(network):
+        return train(
+            "supernet",
+            folder,
+            sum(lengths),
+            modules,
+            optimizer,
+            step,
+            images_per_step=images_per_step,
+            devices=devices,
+            **loop,
+        )
+
+
+def _width_becomes_elastic(stages: tuple[profiles.Stage, ...], number: int) -> bool:
+    """True for the first stage that samples any expansion ratio below the largest."""
+    elastic = [any(ratio < EXPANSIONS[-1] for ratio in stage.expansions) for stage in stages]
+    return elastic[number] and not any(elastic[:number])
