@@ -12,7 +12,7 @@ from helpers import SMALL, bits, one_line
 from eas_core.base import records
 from eas_core.base.errors import CheckpointError, DataError, EASError
 from eas_core.network.supernet import Supernet
-from eas_core.settings.stages import STAGES
+from eas_core.settings.stages import STAGES, versions
 
 
 def full_disk(*_):
@@ -142,7 +142,9 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 
 
 def test_a_record_carries_its_settings_result_and_provenance(tmp_path):
-    record = records.write_record(tmp_path / "record.json", "teacher", {"seed": 1}, {"curve": []}, 1.23456)
+    record = records.write_record(
+        tmp_path / "record.json", "teacher", {"seed": 1}, {"curve": []}, 1.23456, more={"stages": versions("teacher")}
+    )
     assert records.read_record(tmp_path / "record.json", "teacher") == record
     assert record["settings"] == {"seed": 1} and record["seconds"] == 1.235
     assert set(record["provenance"]) == {"time", "code", "device", "threads", "python", "versions", "stages"}
