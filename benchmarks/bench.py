@@ -31,7 +31,7 @@ from torch import Tensor
 from benchmarks import proposals
 from benchmarks.ofa_search import OfaAccuracy, OfaCost
 from benchmarks.timing import clock, median_ms, ratios, table
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.memory import PeakMemory, keep_freed_memory
 from eas_core.base.random import rng
 from eas_core.network import elastic, kernels
@@ -387,8 +387,8 @@ def main() -> None:
         "provenance": records.provenance(),
     }
     text = markdown(result)
-    records.write_atomic(RESULTS / "bench.json", (json.dumps(result, indent=1) + "\n").encode())
-    records.write_atomic(RESULTS / "README.md", text.encode())
+    files.write_atomic(RESULTS / "bench.json", (json.dumps(result, indent=1) + "\n").encode())
+    files.write_atomic(RESULTS / "README.md", text.encode())
     print(text)
 
 

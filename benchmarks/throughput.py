@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.devices import Devices
 from eas_core.base.errors import EASError
 from eas_core.base.parsing import parse_json
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
         torch.set_num_threads(options.threads)
     try:  # before anything is measured
         device = usable_device(options.device)
-        kept = records.read_json(options.results, "results") if options.results.exists() else {}
+        kept = files.read_json(options.results, "results") if options.results.exists() else {}
     except EASError as error:
         parser.error(str(error))
     where = records.provenance(device)
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         print(f"{label}: " + ", ".join(f"{stage} {rate:.3g}/s" for stage, rate in rows[label].items()), flush=True)
     kept[name] = {"batch": options.batch, "rates": rows, "provenance": where}
-    records.write_atomic(options.results, (json.dumps(kept, indent=1) + "\n").encode())
+    files.write_atomic(options.results, (json.dumps(kept, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 from helpers import SMALL, TASKS, random_split
 from test_training import PROFILE
 
-from eas_core.base import devices, records
+from eas_core.base import devices, files, records
 from eas_core.base.errors import DevicesError
 from eas_core.base.random import rng
 from eas_core.network.generator import GATE_HEADS, ArchitectureGenerator
@@ -132,7 +132,7 @@ def main(folder: Path) -> None:
         records.save_tensors(folder / f"{case}-{rank}.safetensors", state, {"curve": curve})
 
     def say(case: str, lines: list[str]) -> None:
-        records.write_atomic(folder / f"{case}-{rank}.json", json.dumps(lines).encode())
+        files.write_atomic(folder / f"{case}-{rank}.json", json.dumps(lines).encode())
 
     for case, (stage, profile, dtype) in CASES.items():
         keep(case, *trained(stage, profile, folder / case, dtype, devices=team))

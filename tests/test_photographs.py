@@ -26,7 +26,7 @@ from data_prep import imagenet
 from data_prep.imagenet.prepare import prepare
 from data_prep.imagenet.reader import open_packed
 from eas_core import cli
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.devices import Devices
 from eas_core.base.errors import DataError, ProfileError
 from eas_core.base.random import rng
@@ -371,7 +371,7 @@ def test_without_a_pack_one_line_says_which_command_makes_it(source, tmp_path, p
     index = tmp_path / "old" / "packed" / "index.safetensors"
     records.save_tensors(index, {}, {"source": source})
     records.save_tensors(tmp_path / "list" / "packed" / "index.safetensors", {}, [1])
-    records.write_atomic(tmp_path / "cut" / "packed" / "index.safetensors", index.read_bytes()[:20])
+    files.write_atomic(tmp_path / "cut" / "packed" / "index.safetensors", index.read_bytes()[:20])
     odd = (tmp_path, *(tmp_path / name for name in ("nothing", "file", "old", "list", "cut", "nul\0", "x" * 5000)))
     for path in (None, "", *map(str, odd)):
         for work in (sources.pack_digest, lambda settings: load(settings, SIZE, tmp_path)):

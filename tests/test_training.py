@@ -15,7 +15,7 @@ import pytest
 import torch
 from helpers import SMALL, TASKS, bits, one_line, random_split, random_supernet
 
-from eas_core.base import records
+from eas_core.base import checkpoints, records
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.base.random import rng
 from eas_core.data.splits import normalise
@@ -104,7 +104,7 @@ def test_a_signal_in_the_middle_of_a_step_changes_nothing(stage, number, tmp_pat
     before = signal.getsignal(number)
     for _ in signal_at:
         if (tmp_path / "checkpoint.pt").exists():
-            assert records.load_checkpoint(tmp_path / "checkpoint.pt")["step"] >= 1
+            assert checkpoints.load_checkpoint(tmp_path / "checkpoint.pt")["step"] >= 1
         try:
             train_stage(stage, tmp_path)
         except Stopped:
@@ -135,7 +135,7 @@ def test_being_killed_between_checkpoints_changes_nothing(stage, step, tmp_path,
         patch.setattr(module, name, dying(getattr(module, name)))
         with pytest.raises(Killed):
             train_stage(stage, tmp_path)
-    assert records.load_checkpoint(tmp_path / "checkpoint.pt")["step"] == step
+    assert checkpoints.load_checkpoint(tmp_path / "checkpoint.pt")["step"] == step
     assert train_stage(stage, tmp_path) == undisturbed[stage]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from helpers import replaced
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.runs import pipeline
 from eas_core.settings import profiles
 from eas_core.settings.stages import STAGES, lineage, settings_of, versions
@@ -213,5 +213,5 @@ if __name__ == "__main__":
         found += unraised_defaults(before, made["defaults"], {stage: versions(stage) for stage in STAGES})
         if found:
             sys.exit(found[0])
-    records.write_atomic(STORED, (json.dumps(made, indent=1) + "\n").encode())
+    files.write_atomic(STORED, (json.dumps(made, indent=1) + "\n").encode())
     print(f"stored: {STORED}")

@@ -31,7 +31,7 @@ from data_prep.imagenet.holdout import HOLD_OUT, hold_out
 from data_prep.imagenet.index import SPLITS
 from data_prep.imagenet.inventory import TRAIN, VAL, Inventory, Photo, Problem
 from data_prep.imagenet.pack import Outcome
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.errors import DataError
 
 MOST_WORKERS = 256
@@ -106,7 +106,7 @@ def prepare(
         f"held out: by the SHA-256 of `{seed}/path` (data.seed = {seed}), evenly over the classes",
         f"packed: JPEG of quality {packing.QUALITY}, short side {packing.SIDE}" if pack else "not packed, only checked",
     ]
-    records.write_atomic(
+    files.write_atomic(
         out / "report.md", report.page(source, counts, problems, about).encode(errors="backslashreplace")
     )
     kinds = {kind: number for kind in report.KINDS if (number := sum(p.kind == kind for p in problems))}
@@ -134,7 +134,7 @@ def _claim(out: Path, source: str) -> None:
             raise DataError(f"--out: {out} is not an empty folder, nor one that eas prepare filled; choose another")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"--out: {out} cannot be read ({error})") from None
-    records.write_atomic(mark, content)
+    files.write_atomic(mark, content)
 
 
 def _require_all(photos: list[Photo], wnids: list[str], source: str, out: Path, problems: list[Problem]) -> None:
@@ -147,7 +147,7 @@ def _require_all(photos: list[Photo], wnids: list[str], source: str, out: Path, 
     if not (out / "manifest.csv").exists():
         counts = {wnid: report.Counts(number[TRAIN, wnid], 0, number[VAL, wnid]) for wnid in wnids}
         page = report.page(source, counts, problems, ["not prepared: whole classes are missing"])
-        records.write_atomic(out / "report.md", page.encode(errors="backslashreplace"))
+        files.write_atomic(out / "report.md", page.encode(errors="backslashreplace"))
         seen = f"; see {out / 'report.md'}"
     more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
     why = "".join(f"; {problem.path}: {problem.detail}" for problem in problems[:1])
@@ -217,7 +217,7 @@ def _write_csv(path: Path, head: tuple[str, ...], rows: Iterable[tuple]) -> None
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
     writer.writerows(rows)
-    records.write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    files.write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _write_index(out: Path, source: str, seed: int, splits, wnids: list[str], outcomes: dict[str, Outcome]) -> None:

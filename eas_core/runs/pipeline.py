@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from eas_core.base import records
+from eas_core.base import checkpoints, files, records
 from eas_core.base.errors import EASError
 from eas_core.base.memory import PeakMemory
 from eas_core.base.progress import track
@@ -50,7 +50,7 @@ def _once(folder: Path, stage: str, make: Callable[[], dict]) -> dict:
     """The record of a stage: the one in its folder if the stage is complete, else what ``make()`` writes there."""
     path = folder / "record.json"
     if not path.exists():
-        with records.only_writer(folder):
+        with files.only_writer(folder):
             if not path.exists():  # else another process completed it just now
                 return make()
     return finished(path, stage)
@@ -78,7 +78,7 @@ def _trained(run: Run, stage: str, module: torch.nn.Module, train) -> dict:
         records.save_tensors(folder / "weights.safetensors", module.state_dict(), metadata)
         settings, launch = run.settings(stage), devices.described()
         record = records.write_record(path, stage, settings, result, seconds, run.device, launch)
-        records.remove_checkpoints(folder / "checkpoint.pt")
+        checkpoints.remove_checkpoints(folder / "checkpoint.pt")
         return record
 
     if devices.count == 1:
@@ -273,7 +273,7 @@ def _measure_pairs(run: Run, folder: Path) -> dict:
     architectures = _pair_architectures(run)
     path = folder / "checkpoint.pt"
     fresh = {"key": run.key("pairs"), "accuracy": [], "cross_entropy": [], "seconds": 0.0}
-    state = records.last_checkpoint(path, run.key("pairs")) or fresh
+    state = checkpoints.last_checkpoint(path, run.key("pairs")) or fresh
     spent, accuracy, cross_entropy = state["seconds"], state["accuracy"], state["cross_entropy"]
     started = saved = time.monotonic()
     with PeakMemory(run.device) as memory, stop_requests() as stop:
@@ -285,7 +285,7 @@ def _measure_pairs(run: Run, folder: Path) -> dict:
             late = run.deadline is not None and time.monotonic() > run.deadline
             if stop.requested or late or time.monotonic() - saved > CHECKPOINT_SECONDS:
                 saved = time.monotonic()
-                records.save_checkpoint(path, {**state, "seconds": spent + saved - started})
+                checkpoints.save_checkpoint(path, {**state, "seconds": spent + saved - started})
                 if stop.requested or late:
                     done = len(accuracy)
                     raise Stopped(f"pairs: stopped after {done} of {settings.count}, saved; run again to continue")
@@ -302,7 +302,7 @@ def _measure_pairs(run: Run, folder: Path) -> dict:
     }
     seconds = spent + time.monotonic() - started
     record = records.write_record(folder / "record.json", "pairs", run.settings("pairs"), result, seconds, run.device)
-    records.remove_checkpoints(path)
+    checkpoints.remove_checkpoints(path)
     return record
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.errors import DataError
 from eas_core.data import sources
 from eas_core.data.sources import TaskSet
@@ -47,7 +47,7 @@ def publish(run: Run, target: Path) -> list[Path]:
     profile = {**run.profile.model_dump(mode="json"), "data": run.settings("data")["data"]}  # without the path there
     content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
     for path, blob in content.items():
-        records.write_atomic(path, blob)
+        files.write_atomic(path, blob)
     return list(content)
 
 
@@ -61,7 +61,7 @@ def publish_evidence(evidence: list[dict], target: Path) -> list[Path]:
     paths = []
     for entry in evidence:
         paths.append(Path(target) / f"seed-{entry['seed']}.json")
-        records.write_atomic(paths[-1], (json.dumps(entry, separators=(",", ":")) + "\n").encode())
+        files.write_atomic(paths[-1], (json.dumps(entry, separators=(",", ":")) + "\n").encode())
     return paths
 
 
@@ -72,7 +72,7 @@ def read_evidence(release: str | Path) -> list[dict]:
         raise DataError(f"release: {release} holds no seed-*.json")
     evidence = []
     for path in paths:
-        evidence.append(records.read_json(path, "release"))
+        evidence.append(files.read_json(path, "release"))
     return evidence
 
 

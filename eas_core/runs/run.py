@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep import tiny_imagenet
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.errors import DataError, EASError
 from eas_core.data import sources
@@ -185,7 +185,7 @@ def plan(
         raise EASError(f"seed: {seed!r:.60} must be a whole number from 0 to 2^63 - 1")
     if max_minutes is not None and not max_minutes >= 0:
         raise EASError(f"max_minutes: {max_minutes} must be a number of minutes, 0 or more")
-    records.check_folder(root, "runs")
+    files.check_folder(root, "runs")
     if device != "auto" and not re.fullmatch(rf"({'|'.join(DEVICES)})(:\d+)?", device):
         why = " (mps lacks the float64 of the costs)" if device.startswith("mps") else ""
         raise EASError(f"device: {device!r:.60} is not auto, {' or '.join(DEVICES)}, with or without a number{why}")
