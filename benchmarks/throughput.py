@@ -30,7 +30,7 @@ from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet, initialise
 from eas_core.runs.run import usable_device
 from eas_core.search import evaluate
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.space.search_space import sample
 from eas_core.training.train_generator import train_generator
 from eas_core.training.train_supernet import train_supernet, train_teacher
@@ -46,7 +46,7 @@ def synthetic(count: int, classes: int, resolution: int, device: str) -> Split:
     return Split("synthetic", images.to(device), labels, "")
 
 
-def network_of(profile: profiles.Profile, device: str) -> Supernet:
+def network_of(profile: schema.Profile, device: str) -> Supernet:
     network = Supernet(profile.search_space())
     initialise(network, rng(0, "weights"))
     return network.to(device, memory_format=torch.channels_last)

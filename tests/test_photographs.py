@@ -35,7 +35,7 @@ from eas_core.data.photographs import Photographs, crop_box, crop_numbers
 from eas_core.data.splits import Split, augmented, load, normalise
 from eas_core.evidence import tables
 from eas_core.runs import pipeline, releases
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.show import figures
 from eas_core.training.loop import Stopped
 from eas_core.training.train_supernet import batch, teacher_logits
@@ -107,7 +107,7 @@ def make_run(path, root, **changes) -> pipeline.Run:
     return pipeline.make_run("imagenet-10", 0, root, overrides(path, **changes), "cpu", progress=False)
 
 
-def settings_of(path, **changes) -> profiles.Data:
+def settings_of(path, **changes) -> schema.Data:
     return profiles.load("imagenet-10").data.model_copy(update={"path": str(path), **changes})
 
 
@@ -364,7 +364,7 @@ def test_translations_take_the_centre(packed, splits):
 # ---------------------------------------------------------------- settings
 
 
-@pytest.mark.parametrize("source", profiles.PACKED)
+@pytest.mark.parametrize("source", schema.PACKED)
 def test_without_a_pack_one_line_says_which_command_makes_it(source, tmp_path, packed):
     settings = profiles.load(source).data
     (tmp_path / "file").write_text("x")

@@ -21,7 +21,7 @@ from eas_core.base.random import rng
 from eas_core.data.splits import normalise
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet, initialise
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.space.search_space import LARGEST
 from eas_core.training import loop, train_generator, train_supernet
 from eas_core.training.loop import Stopped, cosine, make_optimizer
@@ -326,7 +326,7 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
 def test_the_optimiser_is_the_one_asked_for(kind):
     (weight,) = torch.nn.Linear(1, 1, bias=False).parameters()
     for momentum in (0.0, 0.9):
-        settings = profiles.Optimizer(kind=kind, lr=0.1, momentum=momentum)
+        settings = schema.Optimizer(kind=kind, lr=0.1, momentum=momentum)
         optimizer = make_optimizer(torch.nn.ParameterList([weight]), settings)
         assert type(optimizer).__name__.lower() == kind
         if kind == "sgd":  # without momentum there is none of Nesterov's
@@ -338,7 +338,7 @@ def test_the_optimiser_is_the_one_asked_for(kind):
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
 def test_biases_and_batch_norm_are_not_decayed(kind):
     network = Supernet(SMALL)
-    settings = profiles.Optimizer(kind=kind, lr=0.1, weight_decay=0.5)
+    settings = schema.Optimizer(kind=kind, lr=0.1, weight_decay=0.5)
     decayed, rest = make_optimizer(network, settings).param_groups
     assert decayed["weight_decay"] == 0.5 and rest["weight_decay"] == 0
     assert all(p.ndim > 1 for p in decayed["params"]) and all(p.ndim == 1 for p in rest["params"])

@@ -24,11 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import imagenet
+from data_prep import SPLITS, imagenet
 from data_prep.imagenet import pack as packing
 from data_prep.imagenet import report, sources
 from data_prep.imagenet.holdout import HOLD_OUT, hold_out
-from data_prep.imagenet.index import SPLITS
 from data_prep.imagenet.inventory import TRAIN, VAL, Inventory, Photo, Problem
 from data_prep.imagenet.pack import Outcome
 from eas_core.base import files, records

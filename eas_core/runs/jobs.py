@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eas_core.base.errors import DataError
 from eas_core.runs.run import Run, folder
-from eas_core.settings import profiles
+from eas_core.settings import schema
 
 OFA = ("pairs", "predictor", "evolved", "tested-OFA-V", "tested-OFA-T")
 MULTI_PATH = ("multi_path", "multi_path_specialized", "tested-multi-path")
@@ -40,7 +40,7 @@ def variant_name(q: float, reading: str, main_reading: str) -> str:
     return f"q={q:g}" if reading == main_reading else f"q={q:g} {reading}"
 
 
-def jobs(profile: profiles.Profile) -> list[Job]:
+def jobs(profile: schema.Profile) -> list[Job]:
     """The jobs of one seed, in an order in which they can run one after another."""
     own, ablation = profile.supernet.task_dropout, profile.ablation
     planned = [Job("teacher", "teacher", ("teacher",), own.q, own.reading, ())]
@@ -67,7 +67,7 @@ def jobs(profile: profiles.Profile) -> list[Job]:
     return planned
 
 
-def job(profile: profiles.Profile, name: str) -> Job:
+def job(profile: schema.Profile, name: str) -> Job:
     """The job of that name; an unknown one raises :class:`DataError` listing what there is."""
     planned = {entry.name: entry for entry in jobs(profile)}
     if name not in planned:

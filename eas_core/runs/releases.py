@@ -19,7 +19,7 @@ from eas_core.base.errors import DataError
 from eas_core.data import sources
 from eas_core.data.sources import TaskSet
 from eas_core.runs.run import Run
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.settings.stages import NO_RESULT
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ def digest(release: str | Path) -> str:
 
 def tasks(record: dict) -> TaskSet:
     """The tasks that a record is about."""
-    return sources.task_set(profiles.Data(**record["settings"]["data"]))
+    return sources.task_set(schema.Data(**record["settings"]["data"]))
 
 
 def command(record: dict, profile: str, path: str = "FILE.zip") -> str:
@@ -97,7 +97,7 @@ def command(record: dict, profile: str, path: str = "FILE.zip") -> str:
     return " \\\n".join(lines)
 
 
-def _in_full(now: profiles.Settings, recorded: dict) -> profiles.Settings:
+def _in_full(now: schema.Settings, recorded: dict) -> schema.Settings:
     """A record's settings in today's terms: one that is newer than the record is at its default, or as it is ``now``.
 
     A default is what was done before there was the setting. What is no setting any more is left out.
@@ -108,7 +108,7 @@ def _in_full(now: profiles.Settings, recorded: dict) -> profiles.Settings:
         if name not in recorded:
             full[name] = value if field.is_required() else field.get_default()
         else:
-            nested = isinstance(value, profiles.Settings)
+            nested = isinstance(value, schema.Settings)
             full[name] = _in_full(value, recorded[name]) if nested else recorded[name]
     return type(now)(**full)
 

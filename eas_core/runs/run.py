@@ -16,13 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep import tiny_imagenet
 from eas_core.base import files, records
 from eas_core.base.devices import ALONE, Devices
-from eas_core.base.errors import DataError, EASError
+from eas_core.base.errors import EASError
 from eas_core.data import sources
 from eas_core.data.sources import TaskSet
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.settings.stages import settings_of, versions
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class Run:
     ``devices`` are the processes that train together; they enter provenance, not keys.
     """
 
-    profile: profiles.Profile
+    profile: schema.Profile
     seed: int = 0
     root: Path = Path("runs")
     device: str = "cpu"
@@ -111,13 +110,7 @@ class Run:
         if classes != self.tasks.num_classes:
             message = f"{classes}, but {settings.source} has {self.tasks.num_classes} classes"
             raise EASError(f"space.num_classes: {message}")
-        if settings.source in profiles.PACKED and settings.path is None:
-            raise DataError(f"data.path: not set; {sources.how_to_pack(settings)}")
-        sources.pack_digest(settings)
-        if settings.source == "tiny-imagenet" and settings.path is not None:
-            cache = sources.cache(settings, self.profile.space.resolution, Path(self.root) / "data")
-            if not all(path.exists() for path in cache.values()):
-                tiny_imagenet.check(settings.path)
+        sources.check(settings, self.profile.space.resolution, Path(self.root) / "data")
 
     def splits(self, *names: str) -> list[Split]:
         """Splits by name, prepared at first use and moved to the run's device."""

@@ -1,31 +1,30 @@
-"""A profile: every setting of a run, read from one YAML file and validated.
+"""Every setting of a run with its limits: one class a section of a profile, as in the YAML file.
 
-``load("demo")`` reads ``eas_core/settings/profiles/demo.yaml``; a path to a YAML file works too. ``overrides`` are strings such
-as ``supernet.batch_size=64``. An unknown profile, key or impossible value raises :class:`ProfileError` in one line.
+A setting is documented by the comment above it, which the book's reference shows too. What one field cannot know about
+another is checked where a profile is read, :func:`eas_core.settings.profiles.load`.
 """
 
 from __future__ import annotations
 
-import reprlib
-import shlex
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from eas_core.base.errors import ProfileError
-from eas_core.base.parsing import parse_yaml
+from data_prep.catalogue import SOURCES
 from eas_core.space.architecture import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
-from eas_core.space.count import budget_range
 
-FOLDER = Path(__file__).parent / "profiles"
+if TYPE_CHECKING:  # a type checker takes no values that are made elsewhere
+    SourceName = Depth = Expansion = Kernel = Any
+else:
+    SourceName = Literal[tuple(SOURCES)]
+    Depth, Expansion, Kernel = Literal[DEPTHS], Literal[EXPANSIONS], Literal[KERNELS]
 
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Width = Annotated[int, Field(ge=1, le=2**14)]  # of a layer
 Positive = Annotated[float, Field(gt=0, lt=1e9)]
 NotNegative = Annotated[float, Field(ge=0, lt=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-PACKED = ("imagenet-10", "imagenet-12")  # sources that `eas prepare` packs; the pack says how many images there are
+PACKED = tuple(name for name, source in SOURCES.items() if source.packed)
 
 
 class Settings(BaseModel):
@@ -38,7 +37,7 @@ class Data(Settings):
     """Which images, how many, and how they are augmented."""
 
     #: Drawn images, or photographs.
-    source: Literal["shapes10", "tiny-imagenet", "imagenet-10", "imagenet-12"]
+    source: SourceName
     #: Zip or folder of Tiny-ImageNet's photographs (downloaded if not given), or the folder that ``eas prepare`` filled.
     path: str | None = None
     #: Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
@@ -116,17 +115,17 @@ class Teacher(Settings):
     label_smoothing: Fraction = 0.0
 
 
-class Stage(Settings):
-    """One stage of progressive shrinking: what may be sampled, for how long, at which peak learning rate."""
+class Shrinking(Settings):
+    """One stage of progressive shrinking (not of a run): what may be sampled, for how long, at which peak learning rate."""
 
     #: The name that records and figures show.
     name: str
     #: Depths of a unit that may be sampled.
-    depths: tuple[Literal[DEPTHS], ...]
+    depths: tuple[Depth, ...]
     #: Expansion ratios that may be sampled.
-    expansions: tuple[Literal[EXPANSIONS], ...]
+    expansions: tuple[Expansion, ...]
     #: Kernel sizes that may be sampled.
-    kernels: tuple[Literal[KERNELS], ...]
+    kernels: tuple[Kernel, ...]
     #: Passes over the training split; parts of one count too.
     epochs: Positive
     #: Peak learning rate.
@@ -146,7 +145,7 @@ class Supernet(Settings):
     """Training of the supernet: progressive shrinking with distillation and task dropout (section 3.1)."""
 
     #: In their order.
-    stages: tuple[Stage, ...] = Field(min_length=1)
+    stages: tuple[Shrinking, ...] = Field(min_length=1)
     #: Images of a step.
     batch_size: Count
     #: Its ``lr`` is replaced by each stage's.
@@ -329,53 +328,6 @@ class Profile(Settings):
         return settings
 
 
-def names() -> list[str]:
-    """The profiles that ship with the kit."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
-    """Read and validate a profile by name or path, with ``section.key=value`` overrides applied.
-
-    Raises :class:`ProfileError` in one line, also where a key of the file or an override is given twice, or where settings do not fit together: a budget outside the space's range.
-    """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    try:
-        if not path.is_file():
-            raise FileNotFoundError
-        if path.stat().st_size > LARGEST_FILE:
-            raise ProfileError(f"profile: {path} is larger than {LARGEST_FILE} bytes")
-        text = path.read_bytes()
-    except (OSError, ValueError):  # ValueError: a name with a null character
-        raise ProfileError(f"profile: {name!r:.160} is not one of {', '.join(names())}, nor a .yaml file") from None
-    try:
-        raw = parse_yaml(text)
-    except ValueError as error:
-        raise ProfileError(f"profile: {path}: {error}") from None
-    if not isinstance(raw, dict):
-        raise ProfileError(f"profile: {path} must hold sections, found {type(raw).__name__}")
-    for number, override in enumerate(overrides):
-        _apply(raw, override)
-        _refuse_doubled(override, overrides[:number])
-    try:
-        profile = Profile(**raw)
-    except (ValidationError, TypeError) as error:
-        raise ProfileError(f"profile {name}: {_one_line(error)}") from None
-    _check(profile, name)
-    return profile
-
-
-def words(overrides: str) -> list[str]:
-    """Overrides from one text, as ``make book SET=...`` takes them: separated by blanks, quoted where they hold blanks.
-
-    Quotes and backslashes are a shell's. An open quote raises :class:`ProfileError`.
-    """
-    try:
-        return shlex.split(overrides)
-    except ValueError as error:
-        raise ProfileError(f"set: {overrides!r:.160} cannot be split into settings ({error})") from None
-
-
 def wrong_data(data: Data) -> str:
     """What does not fit the data source, in words; nothing if all does."""
     for name in ("train_per_class", "valid_per_class", "test_per_class"):
@@ -387,83 +339,3 @@ def wrong_data(data: Data) -> str:
     if data.digest is not None and data.source not in PACKED:
         return f"data.digest = {data.digest}: only for {' and '.join(PACKED)}, whose photographs it tells apart"
     return ""
-
-
-LARGEST_FILE = 10**6  # bytes
-
-
-def _apply(raw: dict, override: str) -> None:
-    target, separator, text = override.partition("=")
-    *sections, last = target.strip().split(".")
-    if not separator or not last:
-        raise ProfileError(f"override: {override!r:.160} must look like section.key=value")
-    model: type | None = Profile
-    for section in sections:
-        field = model.model_fields.get(section) if model else None
-        if field and isinstance(raw, dict) and section not in raw and isinstance(field.default, Settings):
-            raw[section] = field.default.model_dump(mode="json")  # a section that the file leaves at its defaults
-        kind = field.annotation if field else None
-        model = kind if isinstance(kind, type) and issubclass(kind, Settings) else None
-        raw = raw.get(section) if isinstance(raw, dict) else None
-        if isinstance(raw, list):
-            raise ProfileError(f"override: {target!r:.160} points into a list; give the whole list instead")
-        if not isinstance(raw, dict):
-            raise ProfileError(f"override: {override!r:.160}: there is no section {section!r:.80}")
-    try:
-        raw[last] = parse_yaml(text)
-    except ValueError as error:
-        raise ProfileError(f"override: {override!r:.160}: {error}") from None
-
-
-def _refuse_doubled(override: str, others: list[str] | tuple[str, ...]) -> None:
-    """A setting is overridden once: neither twice by itself, nor by itself and as a part of its section."""
-    target = override.partition("=")[0].strip()
-    for other in others:
-        before = other.partition("=")[0].strip()
-        if f"{target}.".startswith(f"{before}.") or f"{before}.".startswith(f"{target}."):
-            name = max(before, target, key=len)
-            raise ProfileError(f"override: {name!r:.160} is given twice: {other!r:.160} and {override!r:.160}")
-
-
-def _one_line(error: ValidationError | TypeError) -> str:
-    if isinstance(error, TypeError):
-        return f"{str(error):.160}"
-    first = error.errors()[0]
-    field = f"{'.'.join(map(str, first['loc'])):.160}"
-    message = first["msg"][0].lower() + first["msg"][1:]
-    if first["type"] == "extra_forbidden":
-        message = f"unknown key; allowed: {', '.join(_allowed(first['loc']))}"
-    value = "" if first["type"] in ("missing", "extra_forbidden") else f" = {_shown(first['input']):.60}"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{field}{value}: {message}{more}"
-
-
-def _shown(value: object) -> str:
-    """A value in a few words, however large or deep it is."""
-    try:
-        return reprlib.repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        return f"a {type(value).__name__} too long to show"
-
-
-def _allowed(location: tuple) -> list[str]:
-    model = Profile
-    for part in location[:-1]:
-        if isinstance(part, str):
-            annotation = model.model_fields[part].annotation
-            model = annotation if isinstance(annotation, type) else annotation.__args__[0]
-    return list(model.model_fields)
-
-
-def _check(profile: Profile, name: str) -> None:
-    """What one field cannot know about another."""
-    if wrong := wrong_data(profile.data):
-        raise ProfileError(f"profile {name}: {wrong}")
-    low, high = budget_range(profile.search_space())
-    b_low, b_high = profile.generator.budget
-    span = f"the space spans {low:.2f}-{high:.2f} M multiply-adds"
-    if not low <= b_low < b_high <= high:
-        raise ProfileError(f"profile {name}: generator.budget = [{b_low:g}, {b_high:g}]: {span}")
-    for budget in profile.specialize.budgets:
-        if not b_low <= budget <= b_high:
-            raise ProfileError(f"profile {name}: specialize.budgets: {budget:g} is not in [{b_low:g}, {b_high:g}]")

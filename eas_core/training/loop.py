@@ -21,7 +21,7 @@ from eas_core.base import checkpoints, files
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.base.progress import reporter
-from eas_core.settings import profiles
+from eas_core.settings import schema
 
 CHECKPOINT_SECONDS = 30.0
 POINTS = 200  # of a training curve
@@ -172,7 +172,7 @@ class stop_requests:
         self.requested = True
 
 
-def make_optimizer(module: torch.nn.Module, settings: profiles.Optimizer) -> torch.optim.Optimizer:
+def make_optimizer(module: torch.nn.Module, settings: schema.Optimizer) -> torch.optim.Optimizer:
     """SGD with Nesterov momentum, AdamW or Adam; no weight decay on biases and BatchNorm."""
     decay = [p for p in module.parameters() if p.ndim > 1]
     rest = [p for p in module.parameters() if p.ndim <= 1]

@@ -19,7 +19,7 @@ from eas_core.data.tasks import TaskSet, own_task_logits
 from eas_core.network.generator import ArchitectureGenerator, sample_gates
 from eas_core.network.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
 from eas_core.network.supernet import Supernet
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.cost import madds_millions
 from eas_core.training.loop import make_optimizer, train
 
@@ -51,7 +51,7 @@ def train_generator(
     supernet: Supernet,
     split: Split,
     tasks: TaskSet,
-    profile: profiles.Profile,
+    profile: schema.Profile,
     seed: int,
     folder: Path,
     devices: Devices = ALONE,

@@ -18,7 +18,7 @@ from eas_core.base.random import rng
 from eas_core.data.splits import Split, augmented, epoch_order, normalise
 from eas_core.data.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
 from eas_core.network.supernet import Supernet
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.search_space import EXPANSIONS, LARGEST, sample
 from eas_core.training.loop import cosine, make_optimizer, set_lr, train
 
@@ -27,7 +27,7 @@ def batch(
     split: Split,
     step: int,
     batch_size: int,
-    settings: profiles.Data,
+    settings: schema.Data,
     seed: int,
     name: str,
     devices: Devices = ALONE,
@@ -61,7 +61,7 @@ def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> float:
 def train_teacher(
     network: Supernet,
     split: Split,
-    profile: profiles.Profile,
+    profile: schema.Profile,
     seed: int,
     folder: Path,
     devices: Devices = ALONE,
@@ -123,7 +123,7 @@ def train_supernet(
     network: Supernet,
     teacher: Supernet | None,
     split: Split,
-    profile: profiles.Profile,
+    profile: schema.Profile,
     seed: int,
     folder: Path,
     devices: Devices = ALONE,
@@ -195,7 +195,7 @@ def train_supernet(
         )
 
 
-def _width_becomes_elastic(stages: tuple[profiles.Stage, ...], number: int) -> bool:
+def _width_becomes_elastic(stages: tuple[schema.Shrinking, ...], number: int) -> bool:
     """True for the first stage that samples any expansion ratio below the largest."""
     elastic = [any(ratio < EXPANSIONS[-1] for ratio in stage.expansions) for stage in stages]
     return elastic[number] and not any(elastic[:number])
