@@ -287,6 +287,18 @@ def test_blocks_that_are_first_used_in_a_later_step_can_be_trained(kind, tmp_pat
         assert all(math.isfinite(point["loss"]) for point in curve)
 
 
+def test_a_stage_without_a_learning_rate_takes_the_optimisers(tmp_path):
+    def weights(**changes):
+        stages = tuple(stage.model_copy(update={"lr": changes.get("own")}) for stage in PROFILE.supernet.stages)
+        optimizer = PROFILE.supernet.optimizer.model_copy(update={"lr": changes["optimizers"]})
+        supernet = PROFILE.supernet.model_copy(update={"stages": stages, "optimizer": optimizer})
+        folder = tmp_path / str(sorted(changes.items()))
+        return train_stage("supernet", folder, profile=PROFILE.model_copy(update={"supernet": supernet}))[0]
+
+    given = weights(own=0.02, optimizers=0.3)
+    assert weights(optimizers=0.02) == given != weights(optimizers=0.03)
+
+
 @pytest.mark.parametrize("q", [0.0, 1.0])
 def test_task_dropout_reaches_the_loss(q, tmp_path, undisturbed):
     dropout = PROFILE.supernet.task_dropout.model_copy(update={"q": q})

@@ -128,8 +128,8 @@ class Shrinking(Settings):
     kernels: tuple[Kernel, ...]
     #: Passes over the training split; parts of one count too.
     epochs: Positive
-    #: Peak learning rate.
-    lr: Positive
+    #: Peak learning rate; that of the optimiser if not given.
+    lr: Positive | None = None
 
 
 class TaskDropout(Settings):
@@ -148,7 +148,7 @@ class Supernet(Settings):
     stages: tuple[Shrinking, ...] = Field(min_length=1)
     #: Images of a step.
     batch_size: Count
-    #: Its ``lr`` is replaced by each stage's.
+    #: Its ``lr`` is that of stages that give none of their own.
     optimizer: Optimizer
     #: Share of a stage's steps in which the learning rate rises linearly.
     warmup: Fraction = 0.0
@@ -160,6 +160,10 @@ class Supernet(Settings):
     cached_teacher: bool = False
     #: What is hidden from the loss.
     task_dropout: TaskDropout
+
+    def peak_lr(self, stage: Shrinking) -> float:
+        """The peak learning rate of a stage: its own, or else the optimiser's."""
+        return self.optimizer.lr if stage.lr is None else stage.lr
 
 
 class Calibration(Settings):

@@ -154,7 +154,7 @@ def train_supernet(
         if local == 0 and _width_becomes_elastic(settings.stages, number):
             network.sort_channels()  # once-for-all: channels by importance before width becomes elastic
             optimizer.state.clear()  # the optimiser's moments belong to the old order
-        set_lr(optimizer, cosine(local, lengths[number], stage.lr, settings.warmup))
+        set_lr(optimizer, cosine(local, lengths[number], settings.peak_lr(stage), settings.warmup))
         images, labels, chosen = batch(split, index, settings.batch_size, profile.data, seed, "supernet", devices)
         draw = rng(seed, "supernet", "draw", index)
         mask = task_dropout_mask(labels, tasks, settings.task_dropout.q, draw, devices)
