@@ -57,21 +57,6 @@ def sample(
     )
 
 
-def mutate(architecture: Architecture, probability: float, generator: torch.Generator) -> Architecture:
-    """Redraw each unit's depth and each block's ratio and kernel with the given probability (once-for-all's mutation)."""
-    fresh = sample(generator)
-    keep = (torch.rand(UNITS + BLOCKS, generator=generator) >= probability).tolist()
-
-    def mix(old, new, kept):
-        return [o if k else n for o, n, k in zip(old, new, kept, strict=True)]
-
-    return Architecture(
-        mix(architecture.depth, fresh.depth, keep[:UNITS]),
-        mix(architecture.expand, fresh.expand, keep[UNITS:]),
-        mix(architecture.kernel, fresh.kernel, keep[UNITS:]),
-    )
-
-
 # ---------------------------------------------------------------- index
 
 
