@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eas_core.base.errors import SpaceError
+from eas_core.space.count import check_budget
 from eas_core.space.search_space import BLOCKS_PER_UNIT, UNITS
 
 GATE_HEADS = {"kernel": 2 * BLOCKS_PER_UNIT, "width": 2 * BLOCKS_PER_UNIT, "depth": 2}  # logits of one unit
@@ -55,8 +55,7 @@ class ArchitectureGenerator(nn.Module):
         """Budgets (m,) in millions to embeddings (m, e): exact at the K anchors, linear in between."""
         outside = ~((budget >= self.low - 1e-6) & (budget <= self.high + 1e-6))  # so that NaN is outside too
         if outside.any():
-            value = budget[outside][0].item()
-            raise SpaceError(f"budget: {value:g} M is outside [{self.low:g}, {self.high:g}] M multiply-adds")
+            check_budget(budget[outside][0].item(), self.low, self.high)
         last = len(self.budget_embedding) - 1
         position = ((budget - self.low) / (self.high - self.low) * last).clamp(0, last)
         left = position.floor().long().clamp(max=last - 1)

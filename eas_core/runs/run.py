@@ -23,6 +23,7 @@ from eas_core.data import sources
 from eas_core.data.sources import TaskSet
 from eas_core.settings import profiles, schema
 from eas_core.settings.stages import settings_of, versions
+from eas_core.space.count import check_budget
 
 if TYPE_CHECKING:
     from eas_core.data.splits import Split
@@ -98,10 +99,7 @@ class Run:
         An unknown task, or a budget outside the generator's range, raises :class:`EASError`.
         """
         index, (low, high) = self.tasks.index(task), self.profile.generator.budget
-        if not low <= budget <= high:
-            raise EASError(
-                f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range"
-            )
+        check_budget(budget, low, high)
         return index, float(budget)
 
     def check_data(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+from eas_core.base.errors import SpaceError
 from eas_core.space.architecture import (
     BLOCKS,
     BLOCKS_PER_UNIT,
@@ -92,6 +93,12 @@ def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
 def params(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
     """Exact number of parameters of each extracted network, BatchNorm's scale and bias included."""
     return [counts(space)[1].of(architecture) for architecture in architectures]
+
+
+def check_budget(budget: float, low: float, high: float) -> None:
+    """Refuse a budget that is not in a generator's range; all in millions. Raises :class:`SpaceError`, for NaN too."""
+    if not low <= budget <= high:
+        raise SpaceError(f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range")
 
 
 def budget_range(space: SearchSpace) -> tuple[float, float]:
