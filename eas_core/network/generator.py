@@ -41,13 +41,13 @@ class ArchitectureGenerator(nn.Module):
         for name, logits in zip(self.heads, heads.values(), strict=True):
             self.add_module(name, nn.Linear(hidden, logits))
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialise(self, draw: torch.Generator) -> None:
         """Draw all weights anew: embeddings N(0, 0.5), the rest N(0, 1 / sqrt(fan-in)), biases 0."""
         for name, parameter in self.named_parameters():
             if "embedding" in name:
-                nn.init.normal_(parameter, 0.0, 0.5, generator=generator)
+                nn.init.normal_(parameter, 0.0, 0.5, generator=draw)
             elif parameter.ndim > 1:
-                nn.init.normal_(parameter, 0.0, parameter.shape[1] ** -0.5, generator=generator)
+                nn.init.normal_(parameter, 0.0, parameter.shape[1] ** -0.5, generator=draw)
             else:
                 nn.init.zeros_(parameter)
 
@@ -91,7 +91,7 @@ def hard_gates(h: Tensor) -> Tensor:
     return hard + (h - h.detach())  # the bracket is exactly 0, so gates are exactly 0 or 1
 
 
-def sample_gates(z: Tensor, tau: float, generator: torch.Generator) -> Tensor:
+def sample_gates(z: Tensor, tau: float, draw: torch.Generator) -> Tensor:
     """Eq. (G) as Eq. (I) and (J) sample it: 0/1 gates of z's shape, 1 with probability sigmoid(z), differentiable."""
-    u = torch.rand(z.shape, generator=generator).clamp(1e-6, 1 - 1e-6).to(z.device)
+    u = torch.rand(z.shape, generator=draw).clamp(1e-6, 1 - 1e-6).to(z.device)
     return hard_gates(relaxed_gates(z, u, tau))

@@ -34,16 +34,14 @@ def joint_loss(validation_loss: Tensor, cost: Tensor, budget: Tensor, lam: float
     return validation_loss + lam * cost_loss(cost, budget)
 
 
-def draw_scenarios(
-    count: int, tasks: int, budget: tuple[float, float], generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def draw_scenarios(count: int, tasks: int, budget: tuple[float, float], draw: torch.Generator) -> tuple[Tensor, Tensor]:
     """Lines 3 and 5 of Algorithm 1: ``count`` task numbers, and as many budgets ~ U(B_L, B_H) in millions.
 
     Tasks do not repeat if they suffice.
     """
     rounds = -(-count // tasks)
-    task = torch.cat([torch.randperm(tasks, generator=generator) for _ in range(rounds)])[:count]
-    return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=generator)
+    task = torch.cat([torch.randperm(tasks, generator=draw) for _ in range(rounds)])[:count]
+    return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=draw)
 
 
 def train_generator(
