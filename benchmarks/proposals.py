@@ -13,7 +13,8 @@ from torch import Tensor
 from benchmarks.timing import median_ms, ratios, table, timed
 from eas_core.base.random import rng
 from eas_core.network.generator import sample_gates
-from eas_core.runs import pipeline
+from eas_core.runs import trained
+from eas_core.runs.run import make_run
 from eas_core.search.specialize import Proposal, propose
 from eas_core.space.cost import cost_of_gates, cost_tables, madds_millions
 from eas_core.space.search_space import DEPTHS, EXPANSIONS, GATES, KERNELS, Architecture, nest
@@ -65,9 +66,9 @@ def measure(rounds: int = 10) -> dict:
     The generator of the demo profile: untrained, so that many architectures have to be derived, and trained on the cost
     alone for a moment, so that samples fit about as often as after real training.
     """
-    run = pipeline.make_run("demo", device="cpu", progress=False)
+    run = make_run("demo", device="cpu", progress=False)
     space, settings, (low, high) = run.profile.search_space(), run.profile.specialize, run.profile.generator.budget
-    network, tasks = pipeline.new_generator(run), len(run.tasks)
+    network, tasks = trained.new_generator(run), len(run.tasks)
     optimizer, draw = torch.optim.Adam(network.parameters(), 0.01), rng(0, "bench", "generator")
     scenarios = [(t, budget) for budget in settings.budgets for t in range(tasks)]
     levels = torch.linspace(low, high, MANY // tasks, dtype=torch.float64).tolist()

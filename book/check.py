@@ -33,7 +33,8 @@ import eas_core  # noqa: E402
 from eas_core.base.errors import EASError  # noqa: E402
 from eas_core.base.parsing import parse_json, parse_yaml  # noqa: E402
 from eas_core.evidence import claims  # noqa: E402
-from eas_core.runs import jobs, pipeline  # noqa: E402
+from eas_core.runs import jobs, trained  # noqa: E402
+from eas_core.runs.run import make_run  # noqa: E402
 from eas_core.widgets import scenario  # noqa: E402
 
 KINDS = {
@@ -41,7 +42,11 @@ KINDS = {
     "Figure | None": "",
     "pd.DataFrame": "table",
 }  # what a function returns: what its cell shows
-MODULES = {module.name for module in pkgutil.iter_modules(eas_core.__path__)}
+MODULES = {  # by the name that a notebook gives them
+    module.name.rsplit(".", 1)[-1]: module.name
+    for module in pkgutil.walk_packages(eas_core.__path__, "eas_core.")
+    if not module.ispkg
+}
 UNFILLED = re.compile(r"(?<![\w.])(?:nan|NaN|NaT|inf|<NA>)(?![\w.])")
 OF_SPHINX = {"genindex.html", "py-modindex.html", "search.html"}  # pages that need no link from the cover
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -77,7 +82,7 @@ def _kind(value: ast.expr, kinds: dict[str, str]) -> str:
     while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):  # tables.x(...).round(2): what starts the chain
         if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
             module, name = value.value.id, value.attr
-            function = getattr(importlib.import_module(f"eas_core.{module}"), name, None) if module in MODULES else None
+            function = getattr(importlib.import_module(MODULES[module]), name, None) if module in MODULES else None
             if function is not None:
                 return KINDS.get(getattr(function, "__annotations__", {}).get("return"), unknown)
             if module == "pd":
@@ -292,10 +297,10 @@ def faults(html: Path, profile: str, seeds: list[int], seed: int, runs: str, ove
             found += [f"run with {key} {ran[key]!r}, not {asked[key]!r}" for key in asked if ran[key] != asked[key]]
         yield from (f"{name}: {fault}" for fault in found)
     yield from link_faults(site)
-    judged = claims.judge([jobs.collect(pipeline.make_run(profile, s, runs, overrides), False) for s in seeds])
+    judged = claims.judge([jobs.collect(make_run(profile, s, runs, overrides), False) for s in seeds])
     yield from (f"executed/12_claims: {fault}" for fault in claims_faults(site.soup("executed/12_claims.html"), judged))
-    run = pipeline.make_run(profile, seed, runs, overrides)
-    weights = scenario.weight_bytes(pipeline.generator(run)[0])
+    run = make_run(profile, seed, runs, overrides)
+    weights = scenario.weight_bytes(trained.generator(run)[0])
     yield from (
         f"index: {fault}" for fault in explorer_faults((html / "index.html").read_text(), scenario.facts(run), weights)
     )

@@ -10,6 +10,7 @@ import ast
 import base64
 import importlib
 import io
+import pkgutil
 import re
 import shutil
 import sys
@@ -23,29 +24,31 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from myst_parser.mdit_to_docutils.base import compute_unique_slug
 from PIL import Image
 
+from eas_core import show
+
 WIDTH = 900  # pixels: twice what a card shows
-MODULES = ("figures", "paper_figures", "claims_figure")  # of eas_core
+MODULES = {module.name for module in pkgutil.iter_modules(show.__path__)}
 
 
 class Figure(NamedTuple):
     png: bytes
     section: str  # its heading, in Markdown
     slug: str  # by which links find that heading
-    caption: str  # what it shows, in Markdown; empty if no function of MODULES drew it
+    caption: str  # what it shows, in Markdown; empty if no function of eas_core.show drew it
 
 
 def caption(source: str) -> str:
     """The first line of the docstring of the figure function that a cell calls last, as Markdown."""
     calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    names = [
-        (call.value.id, call.attr)
+    functions = [
+        getattr(importlib.import_module(f"eas_core.show.{call.value.id}"), call.attr)
         for call in calls
         if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name) and call.value.id in MODULES
     ]
-    if not names:
+    drawn = [function for function in functions if "Figure" in str(function.__annotations__.get("return"))]
+    if not drawn:
         return ""
-    module, name = names[-1]
-    line = getattr(importlib.import_module(f"eas_core.{module}"), name).__doc__.strip().splitlines()[0]
+    line = drawn[-1].__doc__.strip().splitlines()[0]
     return re.sub(r"(?::\w+:)?`+([^`]*)`+", r"`\1`", line)
 
 

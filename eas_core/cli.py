@@ -16,7 +16,7 @@ from pathlib import Path
 
 from eas_core import __version__
 from eas_core.base.errors import EASError, SpaceError
-from eas_core.settings.stages import STAGES, TRAINED, lineage
+from eas_core.settings.stages import STAGES, lineage
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # what torch says of it
 
@@ -221,7 +221,7 @@ def _run(options) -> None:
         run.splits("train", "valid")
     stages = lineage(options.until)[1:]
     for stage in stages:
-        if stage not in TRAINED and run.devices.count > 1:
+        if not STAGES[stage].together and run.devices.count > 1:
             devices.leave()
             if not team.first:
                 return
@@ -302,9 +302,9 @@ def _chosen(options):
     run.scenario(options.task, options.budget)
     run.check_data()
     run = run.ready()
-    from eas_core.runs import pipeline
+    from eas_core.runs import specialized
 
-    return run, pipeline.specialize_one(run, options.task, options.budget)
+    return run, specialized.specialize_one(run, options.task, options.budget)
 
 
 def _describe(run, chosen) -> dict:
@@ -348,9 +348,9 @@ def _report(options) -> None:
     path = run.folder("results") / "record.json"
     records.read_record(path, "results")
     from eas_core.evidence import tables
-    from eas_core.runs import pipeline
+    from eas_core.runs import store
 
-    record = pipeline.finished(path, "results")
+    record = store.finished(path, "results")
     print(tables.results_table(record, run.tasks).to_string())
 
 

@@ -7,7 +7,8 @@ import torch
 from helpers import SMALL
 from hypothesis import settings
 
-from eas_core.runs import jobs, pipeline
+from eas_core.runs import jobs, results
+from eas_core.runs.run import Run, make_run
 from eas_core.space.search_space import SearchSpace
 
 torch.set_num_threads(1)
@@ -21,10 +22,10 @@ def space() -> SearchSpace:
 
 
 @pytest.fixture(scope="session")
-def smoke_run(tmp_path_factory) -> pipeline.Run:
+def smoke_run(tmp_path_factory) -> Run:
     """The smoke profile, every stage done; tests only read from its folder."""
-    run = pipeline.make_run("smoke", root=tmp_path_factory.mktemp("runs"), device="cpu", progress=False)
-    pipeline.results(run)
+    run = make_run("smoke", root=tmp_path_factory.mktemp("runs"), device="cpu", progress=False)
+    results.results(run)
     return run
 
 

@@ -15,7 +15,8 @@ from eas_core import cli
 from eas_core.base import records
 from eas_core.base.random import rng
 from eas_core.evidence import claims
-from eas_core.runs import pipeline, releases
+from eas_core.runs import releases, results, specialized
+from eas_core.runs.run import make_run
 from eas_core.settings.stages import lineage
 from eas_core.space import cost
 from eas_core.space.search_space import LARGEST, SMALLEST, Architecture, SearchSpace, sample
@@ -184,21 +185,21 @@ def test_a_finished_run_is_reused_whole(eas, smoke_run):
 
 
 def test_a_changed_setting_rebuilds_only_what_depends_on_it(smoke_run):
-    changed = pipeline.make_run("smoke", 0, smoke_run.root, ["specialize.candidates=1"], "cpu", progress=False)
+    changed = make_run("smoke", 0, smoke_run.root, ["specialize.candidates=1"], "cpu", progress=False)
     same = [stage for stage in MAIN if changed.folder(stage) == smoke_run.folder(stage)]
     assert same == ["teacher", "supernet", "generator"]
-    other_seed = pipeline.make_run("smoke", 1, smoke_run.root, device="cpu", progress=False)
+    other_seed = make_run("smoke", 1, smoke_run.root, device="cpu", progress=False)
     assert not any(other_seed.folder(stage) == smoke_run.folder(stage) for stage in MAIN)
 
 
 def test_where_photographs_lie_is_no_setting(smoke_run):
-    moved = pipeline.make_run("smoke", 0, smoke_run.root, ["data.path=elsewhere.zip"], "cpu", progress=False)
+    moved = make_run("smoke", 0, smoke_run.root, ["data.path=elsewhere.zip"], "cpu", progress=False)
     assert moved.folder("results") == smoke_run.folder("results")
     assert moved.loop("teacher") == smoke_run.loop("teacher")  # so that a stopped run continues after a move
 
 
 def test_the_results_record_holds_every_scenario_within_its_budget(smoke_run):
-    result = pipeline.results(smoke_run)["result"]
+    result = results.results(smoke_run)["result"]
     budgets, tasks = smoke_run.profile.specialize.budgets, smoke_run.tasks
     assert {(r["task"], r["budget"]) for r in result["rows"]} == {(t, b) for t in tasks.names for b in budgets}
     for row in result["rows"]:
@@ -218,8 +219,8 @@ def test_training_and_search_never_load_the_test_split(smoke_run, tmp_path, monk
     monkeypatch.setattr(splits, "load", lambda *args: asked.extend(args[3]) or real(*args))
     budget = smoke_run.profile.specialize.budgets[0]
     overrides = ["generator.steps=2", "specialize.candidates=1", f"specialize.budgets=[{budget}]"]
-    run = pipeline.make_run("smoke", 0, tmp_path, overrides, "cpu", progress=False)
-    pipeline.specialized(run)
+    run = make_run("smoke", 0, tmp_path, overrides, "cpu", progress=False)
+    specialized.specialized(run)
     assert set(asked) == {"train", "valid"}
 
 
@@ -263,7 +264,7 @@ def test_evaluate_adds_the_test_accuracy_of_the_tasks_images(eas, smoke_run):
     said = json.loads(out)
     (row,) = [
         r
-        for r in pipeline.results(smoke_run)["result"]["rows"]
+        for r in results.results(smoke_run)["result"]["rows"]
         if r["task"] == "arrows" and r["budget"] == budget and r["architecture"] == said["architecture"]
     ] or [said["test"]]
     assert status == 0 and said["test"]["n"] == 6 * smoke_run.profile.data.test_per_class
@@ -286,7 +287,7 @@ def test_a_budget_outside_the_range_is_one_line_with_the_range(eas, budget, smok
 def copied(smoke_run, tmp_path):
     """A copy of the finished run that a test may damage, and a way to run a command on it."""
     shutil.copytree(smoke_run.root, tmp_path / "runs")
-    run = pipeline.make_run("smoke", root=tmp_path / "runs", device="cpu", progress=False)
+    run = make_run("smoke", root=tmp_path / "runs", device="cpu", progress=False)
     return run, ("--runs", str(tmp_path / "runs"), "--profile", "smoke", "--device", "cpu", "--quiet")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eas_core.runs import jobs, pipeline
+from eas_core.runs import jobs
+from eas_core.runs.run import make_run
 
 SHORTER = [
     "data.train_per_class=24",
@@ -29,7 +30,7 @@ SHORTER = [
 @pytest.mark.timeout(900)  # a minute and a half of one free core
 def test_every_job_of_the_default_profile_runs(tmp_path):
     """Training, both searches and the final evaluation, on more than 2,000 test images."""
-    run = pipeline.make_run("demo", root=tmp_path, overrides=SHORTER, device="cpu", progress=False)
+    run = make_run("demo", root=tmp_path, overrides=SHORTER, device="cpu", progress=False)
     found = jobs.collect(run)
     records = found["variants"][found["main"]]["records"]
     assert records["results"]["result"]["largest"]["n"] > 2000

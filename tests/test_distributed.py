@@ -20,7 +20,8 @@ from eas_core.base.errors import CheckpointError, DevicesError, EASError
 from eas_core.network.calibrate import calibrate
 from eas_core.network.norm import BatchNorm2d
 from eas_core.network.subnetwork import Network
-from eas_core.runs import pipeline
+from eas_core.runs import trained as made
+from eas_core.runs.run import make_run
 from eas_core.settings import stages
 from eas_core.space.search_space import LARGEST
 from eas_core.training.loop import Stopped
@@ -152,16 +153,16 @@ def test_one_process_does_what_torch_does():
 
 
 def test_options_of_a_launch_are_no_settings_but_a_checkpoint_keeps_to_them(tmp_path):
-    plain = pipeline.make_run("smoke", root=tmp_path, device="cpu", progress=False)
+    plain = make_run("smoke", root=tmp_path, device="cpu", progress=False)
     team, _ = devices.join("cpu", "bf16", 2)
-    run = pipeline.make_run("smoke", root=tmp_path, device="cpu", progress=False, max_minutes=0, devices=team)
+    run = make_run("smoke", root=tmp_path, device="cpu", progress=False, max_minutes=0, devices=team)
     assert [run.key(stage) for stage in stages.STAGES] == [plain.key(stage) for stage in stages.STAGES]
     with pytest.raises(Stopped):
-        pipeline.teacher(run)
+        made.teacher(run)
     with pytest.raises(CheckpointError, match="another run"):
-        pipeline.teacher(plain)
+        made.teacher(plain)
     with pytest.raises(Stopped):
-        pipeline.teacher(run)
+        made.teacher(run)
 
 
 def test_mixed_precision_of_accelerate_launch_is_taken_up_and_impossible_options_are_one_line(monkeypatch):
@@ -206,10 +207,10 @@ def test_eas_run_by_torchrun_from_the_first_stage_to_the_last(tmp_path):
     made = stages.lineage("results")[1:]
     assert [line.split(":")[0] for line in done.stdout.splitlines()[: len(made)]] == made
     assert done.stdout.count("teacher:") == 1 and "95 % interval" in done.stdout
-    run = pipeline.make_run("smoke", root=tmp_path, overrides=changes, device="cpu", progress=False)
+    run = make_run("smoke", root=tmp_path, overrides=changes, device="cpu", progress=False)
     for stage in made:  # one process finds what two have made
         record = records.read_record(run.folder(stage) / "record.json", stage)
-        assert record["provenance"].get("processes") == (2 if stage in stages.TRAINED else None)
-    network, _ = pipeline.supernet(run)
+        assert record["provenance"].get("processes") == (2 if stages.STAGES[stage].together else None)
+    network, _ = made.supernet(run)
     (train,) = run.splits("train")
     calibrate(network.extract(LARGEST), train, 8, 8, 0)

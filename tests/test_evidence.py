@@ -16,7 +16,8 @@ from helpers import one_line
 from eas_core.base import checkpoints, files, records
 from eas_core.base.errors import DataError, EASError
 from eas_core.base.random import rng
-from eas_core.runs import jobs, pipeline
+from eas_core.runs import jobs, ofa, results, specialized, store, tested, trained
+from eas_core.runs.run import make_run
 from eas_core.search.evaluate import pack, score, unpack
 from eas_core.settings import profiles
 from eas_core.settings.stages import METHODS, STAGES, lineage
@@ -53,7 +54,7 @@ def test_a_variant_shares_the_teacher_and_nothing_after_it(smoke_run):
 
 
 def test_a_variant_is_what_the_override_asks_for(smoke_run):
-    same = pipeline.make_run("smoke", 0, smoke_run.root, ["supernet.task_dropout.q=0.25"], "cpu")
+    same = make_run("smoke", 0, smoke_run.root, ["supernet.task_dropout.q=0.25"], "cpu")
     assert same.folder("tested-EAS") == smoke_run.variant(q=0.25).folder("tested-EAS")
 
 
@@ -72,20 +73,20 @@ def test_a_variant_is_what_the_override_asks_for(smoke_run):
     ],
 )
 def test_a_setting_makes_only_what_depends_on_it_again(smoke_run, setting, first):
-    changed = pipeline.make_run("smoke", 0, smoke_run.root, [setting], "cpu")
+    changed = make_run("smoke", 0, smoke_run.root, [setting], "cpu")
     line = lineage("tested-OFA-T")
     again = [stage for stage in line if changed.folder(stage) != smoke_run.folder(stage)]
     assert again == (line[line.index(first) :] if first else [])
 
 
 def test_pairs_hold_what_each_network_reached_on_the_validation_images(smoke_run, smoke_evidence):
-    tensors, record = pipeline.pairs(smoke_run)
+    tensors, record = ofa.pairs(smoke_run)
     settings = smoke_run.profile.pairs
     assert tensors["accuracy"].shape == (settings.count, len(smoke_run.tasks))
     architecture = from_gates(tensors["gates"][5:6].float())[0]
-    weights, _ = pipeline.supernet(smoke_run)
+    weights, _ = trained.supernet(smoke_run)
     train, valid = smoke_run.splits("train", "valid")
-    network = pipeline.network_of(smoke_run, weights, architecture, train)
+    network = specialized.network_of(smoke_run, weights, architecture, train)
     kept = torch.cat([(valid.labels == c).nonzero().flatten()[: settings.images_per_class] for c in range(60)])
     scores = score(network, valid, smoke_run.tasks, kept)
     assert tensors["accuracy"][5].tolist() == pytest.approx([scores.accuracy(t) for t in range(10)])
@@ -105,16 +106,16 @@ def copy_of(run, root, *stages: str):
 
 
 def test_interrupted_pairs_continue_and_end_alike(smoke_run, smoke_evidence, tmp_path):
-    whole, _ = pipeline.pairs(smoke_run)
+    whole, _ = ofa.pairs(smoke_run)
     run = copy_of(smoke_run, tmp_path, "teacher", "supernet")
     with pytest.raises(Stopped, match="run again to continue"):
-        pipeline.pairs(replace(run, deadline=0.0))
+        ofa.pairs(replace(run, deadline=0.0))
     path = run.folder("pairs") / "checkpoint.pt"
     partial = checkpoints.load_checkpoint(path)
     assert len(partial["accuracy"]) == 1
     partial["accuracy"][0][0] = 0.125  # shows that what was measured before is used, not measured again
     checkpoints.save_checkpoint(path, {**partial, "seconds": 1.0})
-    tensors, record = pipeline.pairs(run)
+    tensors, record = ofa.pairs(run)
     assert tensors["accuracy"][0, 0] == 0.125
     assert torch.equal(tensors["accuracy"][1:], whole["accuracy"][1:])
     assert torch.equal(tensors["gates"], whole["gates"])
@@ -129,8 +130,8 @@ def test_pairs_of_every_kind_are_different_and_seen_on_the_images_asked_for(cost
     settings = {"costs": costs, "images_per_class": images_per_class, "count": 40}
     pairs = smoke_run.profile.pairs.model_copy(update=settings)
     run = replace(smoke_run, profile=smoke_run.profile.model_copy(update={"pairs": pairs}))
-    found = pipeline._pair_architectures(run)
-    assert len(found) == 40 and found == pipeline._pair_architectures(run)
+    found = ofa._pair_architectures(run)
+    assert len(found) == 40 and found == ofa._pair_architectures(run)
     if costs == "uniform":
         draw, plain = rng(run.seed, "pairs"), []
         while len(plain) < 40:
@@ -143,20 +144,20 @@ def test_pairs_of_every_kind_are_different_and_seen_on_the_images_asked_for(cost
     ]
     assert (min(quarters) >= 3) == (costs == "budgets"), quarters
     (valid,) = run.splits("valid")
-    index = pipeline._first_of_each_class(valid, images_per_class)
+    index = ofa._first_of_each_class(valid, images_per_class)
     assert valid.labels[index].bincount().tolist() == 60 * [images_per_class or len(valid) // 60]
 
 
 @pytest.mark.parametrize("seconds, saved", [(0.0, 9), (1000.0, 0)])
 def test_pairs_are_saved_when_a_checkpoint_is_due(seconds, saved, smoke_run, tmp_path, monkeypatch):
     run = copy_of(smoke_run, tmp_path, "teacher", "supernet")
-    run = pipeline.make_run("smoke", 0, tmp_path, ["pairs.count=10"], "cpu", progress=False)
+    run = make_run("smoke", 0, tmp_path, ["pairs.count=10"], "cpu", progress=False)
     states, real = [], checkpoints.save_checkpoint
-    monkeypatch.setattr(pipeline, "CHECKPOINT_SECONDS", seconds)
+    monkeypatch.setattr(ofa, "CHECKPOINT_SECONDS", seconds)
     monkeypatch.setattr(
         checkpoints, "save_checkpoint", lambda path, state: states.append(len(state["accuracy"])) or real(path, state)
     )
-    pipeline.pairs(run)
+    ofa.pairs(run)
     assert len(states) >= saved and (saved or not states)
 
 
@@ -166,7 +167,7 @@ def test_a_stage_that_another_process_completed_meanwhile_is_not_made_again(smok
     hidden = record.rename(tmp_path / "record.json")
     with files.only_writer(folder):
         other = threading.Thread(
-            target=lambda: found.append(pipeline._once(folder, "teacher", lambda: pytest.fail("made")))
+            target=lambda: found.append(store._once(folder, "teacher", lambda: pytest.fail("made")))
         )
         found: list[dict] = []
         other.start()
@@ -177,7 +178,7 @@ def test_a_stage_that_another_process_completed_meanwhile_is_not_made_again(smok
 
 
 def test_a_spread_needs_two_architectures(smoke_run):
-    assert pipeline._spread([], [], smoke_run.tasks) == {}
+    assert results._spread([], [], smoke_run.tasks) == {}
 
 
 def test_held_out_pairs_are_not_trained_on(smoke_evidence, smoke_run):
@@ -186,7 +187,7 @@ def test_held_out_pairs_are_not_trained_on(smoke_evidence, smoke_run):
     held_out = len(result["held_out_pairs"]["measured"])
     assert held_out == round(settings.hold_out * settings.count)
     assert result["trained_on"] == settings.count - held_out
-    measured = pipeline.pairs(smoke_run)[0]["accuracy"].tolist()
+    measured = ofa.pairs(smoke_run)[0]["accuracy"].tolist()
     assert all(row in measured for row in result["held_out_pairs"]["measured"])
 
 
@@ -215,9 +216,9 @@ def test_ofa_v_has_one_architecture_a_budget_and_ofa_t_searches_for_each_task(sm
 def test_what_was_right_is_what_the_network_says(smoke_evidence, smoke_run):
     row = smoke_evidence["variants"]["q=0"]["records"]["tested-OFA-T"]["result"]["rows"][17]
     run = smoke_run.variant(q=0.0)
-    weights, _ = pipeline.supernet(run)
+    weights, _ = trained.supernet(run)
     train, test = run.splits("train", "test")
-    network = pipeline.network_of(run, weights, Architecture.from_dict(row["architecture"]), train)
+    network = specialized.network_of(run, weights, Architecture.from_dict(row["architecture"]), train)
     scores = score(network, test, run.tasks, test.of_task(run.tasks, run.tasks.index(row["task"])))
     assert unpack(row["correct"], row["n"]).tolist() == scores.correct.tolist()
 
@@ -256,7 +257,7 @@ def test_an_unknown_job_or_method_is_one_clear_line(smoke_run):
         jobs.job(smoke_run.profile, "supernet q=7")
     one_line(error.value)
     with pytest.raises(EASError, match="method: 'NSGA' is not one of OFA-V, OFA-T, multi-path, EAS") as error:
-        pipeline.tested(smoke_run, "NSGA")
+        tested.tested(smoke_run, "NSGA")
     one_line(error.value)
 
 

@@ -21,8 +21,8 @@ from book.check import explorer_state
 from eas_core.base.errors import EASError
 from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator
-from eas_core.runs.pipeline import make_run
-from eas_core.space.cost import budget_range, madds
+from eas_core.runs.run import make_run
+from eas_core.space.cost import budget_range, madds, params
 from eas_core.space.search_space import SMALLEST, Architecture
 from eas_core.widgets import explorer as module
 from eas_core.widgets import scenario
@@ -37,7 +37,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def generator(run):
-    network = module.pipeline.new_generator(run)
+    network = module.trained.new_generator(run)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             parameter.mul_(3.0 if "head" in name else 1.5)
@@ -47,7 +47,7 @@ def generator(run):
 @pytest.fixture(scope="module", autouse=True)
 def untrained(generator):
     patch = pytest.MonkeyPatch()
-    patch.setattr(module.pipeline, "generator", lambda run: (generator, {}))
+    patch.setattr(module.trained, "generator", lambda run: (generator, {}))
     yield
     patch.undo()
 
@@ -148,7 +148,7 @@ def test_the_page_computes_what_the_library_computes(page, place):
         assert Architecture.from_dict(theirs["architecture"]) == ours, (task, budget, number)
         assert theirs["derived"] == derived
         assert theirs["madds"] == madds(space, [ours])[0] <= 1e6 * budget
-        assert theirs["params"] == module.pipeline.params(space, [ours])[0]
+        assert theirs["params"] == params(space, [ours])[0]
     assert len({json.dumps(one["architecture"]) for one in found}) > 5, "all scenarios give one architecture"
 
 
@@ -340,8 +340,8 @@ def test_plain_widgets_do_the_same_without_anywidget(run, monkeypatch):
 
 
 def test_its_network_is_the_architecture_it_shows(run, monkeypatch):
-    weights = module.pipeline._new_supernet(run)
-    monkeypatch.setattr(module.pipeline, "supernet", lambda run: (weights, {}))
+    weights = module.trained._new_supernet(run)
+    monkeypatch.setattr(module.trained, "supernet", lambda run: (weights, {}))
     explorer = module.explore(run, 1)
     chosen = explorer.specialize()
     assert chosen.architecture == explorer.architecture and chosen.task == 1

@@ -11,12 +11,12 @@ from helpers import one_line
 
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.data.splits import normalise
-from eas_core.runs import export, pipeline
+from eas_core.runs import export, specialized
 
 
 @pytest.fixture(scope="module")
 def chosen(smoke_run):
-    return pipeline.specialize_one(smoke_run, 2, 3.0)
+    return specialized.specialize_one(smoke_run, 2, 3.0)
 
 
 @pytest.fixture(scope="module")

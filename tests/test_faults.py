@@ -19,7 +19,7 @@ from helpers import bits, one_line
 from eas_core import cli
 from eas_core.base import checkpoints, files, progress
 from eas_core.base.errors import CheckpointError, EASError
-from eas_core.runs import pipeline
+from eas_core.runs.run import make_run
 from eas_core.training import loop
 from eas_core.training.loop import Stopped
 
@@ -263,13 +263,13 @@ def test_a_second_thread_refuses_and_other_folders_are_free(tmp_path):
 def test_a_second_run_of_a_stage_is_one_line_and_what_is_finished_can_be_read(smoke_run, tmp_path, holder, capsys):
     shutil.copytree(smoke_run.root, tmp_path / "runs")
     changed = ["teacher.warmup=0.5"]
-    run = pipeline.make_run("smoke", 0, tmp_path / "runs", changed, device="cpu", progress=False)
+    run = make_run("smoke", 0, tmp_path / "runs", changed, device="cpu", progress=False)
     words = ["run", "--until", "teacher", "--profile", "smoke", "--runs", str(run.root), "--device", "cpu", "--quiet"]
     held = holder(run.folder("teacher"))
     assert cli.main([*words, "--set", *changed]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1 and f"pid {held.pid}" in err and str(run.folder("teacher")) in err
-    finished = pipeline.make_run("smoke", 0, run.root, device="cpu").folder("teacher")
+    finished = make_run("smoke", 0, run.root, device="cpu").folder("teacher")
     holder(finished)
     assert cli.main(words) == 0
 

@@ -26,7 +26,8 @@ from eas_core.base.errors import EASError
 from eas_core.base.random import rng
 from eas_core.evidence import claims
 from eas_core.network.subnetwork import Network
-from eas_core.runs import export, pipeline, releases
+from eas_core.runs import export, releases, trained
+from eas_core.runs.run import make_run
 from eas_core.settings import profiles
 from eas_core.space.search_space import SMALLEST
 
@@ -210,7 +211,7 @@ def finished(smoke_run, tmp_path_factory):
     """A copy of the smoke run that tests may damage, if they mend it again."""
     root = tmp_path_factory.mktemp("finished") / "runs"
     shutil.copytree(smoke_run.root, root)
-    return pipeline.make_run("smoke", root=root, device="cpu", progress=False)
+    return make_run("smoke", root=root, device="cpu", progress=False)
 
 
 @pytest.fixture
@@ -385,9 +386,9 @@ CHECKPOINTS = cases(
 def stopped(finished):
     """The finished run with another teacher, stopped after a step; its checkpoint's path and content."""
     overrides = ["teacher.warmup=0.5"]
-    run = pipeline.make_run("smoke", 0, finished.root, overrides, "cpu", max_minutes=0, progress=False)
+    run = make_run("smoke", 0, finished.root, overrides, "cpu", max_minutes=0, progress=False)
     with pytest.raises(EASError, match="run again to continue"):
-        pipeline.teacher(run)
+        trained.teacher(run)
     path = run.folder("teacher") / "checkpoint.pt"
     return path, path.read_bytes()
 

@@ -34,7 +34,8 @@ from eas_core.data import photographs, sources
 from eas_core.data.photographs import Photographs, crop_box, crop_numbers
 from eas_core.data.splits import Split, augmented, load, normalise
 from eas_core.evidence import tables
-from eas_core.runs import pipeline, releases
+from eas_core.runs import releases, trained
+from eas_core.runs.run import Run, make_run
 from eas_core.settings import profiles, schema
 from eas_core.show import figures
 from eas_core.training.loop import Stopped
@@ -103,8 +104,8 @@ def overrides(path, **changes) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
 
 
-def make_run(path, root, **changes) -> pipeline.Run:
-    return pipeline.make_run("imagenet-10", 0, root, overrides(path, **changes), "cpu", progress=False)
+def run_on(path, root, **changes) -> Run:
+    return make_run("imagenet-10", 0, root, overrides(path, **changes), "cpu", progress=False)
 
 
 def settings_of(path, **changes) -> schema.Data:
@@ -419,16 +420,16 @@ def test_a_digest_is_ten_digits_of_packed_photographs(profile, digest):
 
 
 def test_the_digest_is_part_of_the_keys_of_photographs_and_of_no_others(packed, copy_of_imagenet, tmp_path):
-    run = make_run(packed, tmp_path)
+    run = run_on(packed, tmp_path)
     digest = run.settings("data")["data"]["digest"]
     assert digest == sources.pack_digest(run.profile.data) and "path" not in run.settings("data")["data"]
     shutil.copytree(packed, tmp_path / "moved")
-    assert make_run(tmp_path / "moved", tmp_path).key("teacher") == run.key("teacher")
+    assert run_on(tmp_path / "moved", tmp_path).key("teacher") == run.key("teacher")
     shutil.copytree(copy_of_imagenet, tmp_path / "other")
     (tmp_path / "other" / "train" / WNIDS[0] / f"{WNIDS[0]}_0.JPEG").write_bytes(drawing("another"))
     prepare("imagenet-10", [tmp_path / "other"], tmp_path / "others", progress=False)
-    assert make_run(tmp_path / "others", tmp_path).key("teacher") != run.key("teacher")
-    plain = pipeline.make_run("smoke", root=tmp_path, device="cpu").settings("data")["data"]
+    assert run_on(tmp_path / "others", tmp_path).key("teacher") != run.key("teacher")
+    plain = make_run("smoke", root=tmp_path, device="cpu").settings("data")["data"]
     assert not {"digest", "path"} & set(plain)
 
 
@@ -436,12 +437,12 @@ def test_the_digest_is_part_of_the_keys_of_photographs_and_of_no_others(packed, 
 
 
 @pytest.fixture(scope="module")
-def finished(packed, tmp_path_factory) -> pipeline.Run:
+def finished(packed, tmp_path_factory) -> Run:
     """Teacher, supernet, generator, specialised networks and results, by the command line."""
     root = tmp_path_factory.mktemp("runs")
     words = [word for override in overrides(packed) for word in ("--set", override)]
     assert cli.main(["run", "--profile", "imagenet-10", "--runs", str(root), "--device", "cpu", "--quiet", *words]) == 0
-    return make_run(packed, root)
+    return run_on(packed, root)
 
 
 def test_photographs_go_through_every_stage(finished, packed):
@@ -455,29 +456,29 @@ def test_photographs_go_through_every_stage(finished, packed):
 
 
 def test_a_run_that_is_stopped_after_every_step_gives_the_same_bits(finished, packed, tmp_path):
-    run = replace(make_run(packed, tmp_path), deadline=0.0)
+    run = replace(run_on(packed, tmp_path), deadline=0.0)
     sittings = 1
     while True:
         try:
-            network, _ = pipeline.supernet(run)
+            network, _ = trained.supernet(run)
             break
         except Stopped:
             sittings += 1
     assert sittings > 4
-    assert bits(network.state_dict()) == bits(pipeline.supernet(finished)[0].state_dict())
+    assert bits(network.state_dict()) == bits(trained.supernet(finished)[0].state_dict())
 
 
 def test_a_released_profile_has_the_key_of_its_run_without_the_photographs(finished, tmp_path):
     releases.publish(finished, tmp_path / "release")
     profile = profiles.load(str(tmp_path / "release" / "profile.yaml"))
-    run = pipeline.Run(profile, finished.seed, tmp_path)
+    run = Run(profile, finished.seed, tmp_path)
     assert profile.data.path is None and run.key("results") == finished.key("results")
     with pytest.raises(DataError, match="data.path: not set"):
         run.splits("train")
 
 
 def test_a_cached_teacher_sees_every_photograph_once(finished, splits):
-    network, _ = pipeline.teacher(finished)
+    network, _ = trained.teacher(finished)
     logits = teacher_logits(network.eval(), splits[0], batch_size=50)
     assert logits.shape == (140, 60) and torch.isfinite(logits).all()
 

@@ -14,7 +14,8 @@ from eas_core.base.random import rng
 from eas_core.evidence import claims, findings
 from eas_core.network.generator import sample_gates
 from eas_core.network.supernet import Supernet
-from eas_core.runs import pipeline, releases
+from eas_core.runs import releases, trained
+from eas_core.runs.run import Run, make_run
 from eas_core.search.specialize import propose
 from eas_core.settings import profiles, schema
 from eas_core.settings.stages import STAGES
@@ -38,9 +39,9 @@ def former_draws(generator, scenarios, samples: int, seed: int) -> list[list[Arc
 def test_weights_load_and_the_generator_proposes_the_published_architectures(folder):
     published = releases.read(folder)
     profile = schema.Profile(**yaml.safe_load((folder / "profile.yaml").read_text()))
-    run = pipeline.Run(profile, published["results"]["settings"]["seed"])
+    run = Run(profile, published["results"]["settings"]["seed"])
     records.load_into(Supernet(profile.search_space()), folder / "supernet.safetensors")
-    generator = pipeline.new_generator(run)
+    generator = trained.new_generator(run)
     records.load_into(generator, folder / "generator.safetensors")
     rows = published["specialized"]["result"]["rows"]
     scenarios = [(run.tasks.index(row["task"]), row["budget"]) for row in rows]
@@ -69,8 +70,8 @@ def test_publishing_copies_a_finished_run_and_refuses_an_unfinished_one(smoke_ru
     releases.publish(smoke_run, tmp_path / "release")
     assert releases.read(tmp_path / "release")["results"]["result"]["rows"]
     profile = profiles.load(str(tmp_path / "release" / "profile.yaml"))
-    assert pipeline.Run(profile, smoke_run.seed).key("results") == smoke_run.key("results")
-    unfinished = pipeline.make_run("smoke", root=tmp_path / "runs", device="cpu")
+    assert Run(profile, smoke_run.seed).key("results") == smoke_run.key("results")
+    unfinished = make_run("smoke", root=tmp_path / "runs", device="cpu")
     with pytest.raises(DataError):
         releases.publish(unfinished, tmp_path / "other")
     assert not (tmp_path / "other").exists()
@@ -85,7 +86,7 @@ def test_published_evidence_can_be_judged_and_is_of_a_shipped_profile(folder):
     assert len(published) >= 3 and any(claim.verdict != "not measured" for claim in claims.judge(published))
     profile = profiles.load(published[0]["profile"])
     for entry in published:
-        run = pipeline.Run(profile, entry["seed"])
+        run = Run(profile, entry["seed"])
         for variant in entry["variants"].values():
             own = run.variant(variant["q"], variant["reading"])
             for stage, record in variant["records"].items():

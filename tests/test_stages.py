@@ -6,17 +6,20 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import tiny
 import torch
 
 from eas_core.network.subnetwork import Network
-from eas_core.runs import pipeline
+from eas_core.runs import ofa, specialized, tested, trained
+from eas_core.runs import results as evaluated
+from eas_core.runs.run import Run
 from eas_core.search import evaluate
 from eas_core.settings import profiles, schema
-from eas_core.settings.stages import NO_RESULT, STAGES, Stage, lineage, settings_of, versions
-from eas_core.space.search_space import SearchSpace
+from eas_core.settings.stages import NO_RESULT, STAGES, lineage, settings_of, versions
+from eas_core.space.search_space import LARGEST, SearchSpace
 
 OTHER = [  # of every choice the one that smoke does not take, and every option that it leaves off
     "data.augment=crop",
@@ -71,7 +74,7 @@ def noted(profile: schema.Profile) -> Iterator[set[str]]:
         yield found
 
 
-def read_by_stages(run: pipeline.Run) -> dict[str, set[str]]:
+def read_by_stages(run: Run) -> dict[str, set[str]]:
     """What each stage reads while it is made, all that it depends on being there already."""
     found = {}
     for stage in list(STAGES)[1:]:
@@ -91,7 +94,7 @@ def never_read(read: set[str], settings: tuple[str, ...]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> pipeline.Run:
+def run(tmp_path_factory) -> Run:
     return tiny.make_run(tmp_path_factory.mktemp("tiny"))
 
 
@@ -198,19 +201,19 @@ def test_an_option_that_is_off_by_default_renames_no_folder(run):
 def test_a_key_holds_the_versions_of_all_that_a_stage_depends_on(run, monkeypatch):
     before = {stage: run.key(stage) for stage in STAGES}
     cache = sorted((run.root / "data").iterdir())
-    raised = STAGES["supernet"]._replace(version=STAGES["supernet"].version + 1)
+    raised = replace(STAGES["supernet"], version=STAGES["supernet"].version + 1)
     monkeypatch.setitem(STAGES, "supernet", raised)
     changed = {stage for stage in STAGES if run.key(stage) != before[stage]}
     assert changed == {stage for stage in STAGES if "supernet" in lineage(stage)}
-    monkeypatch.setitem(STAGES, "data", Stage(None, STAGES["data"].settings, 99))
+    monkeypatch.setitem(STAGES, "data", replace(STAGES["data"], version=99))
     run.splits("train")
     assert len(list((run.root / "data").iterdir())) == len(cache) + 1, "images of another version were reused"
 
 
 def test_records_say_their_versions(run, read):
-    record = pipeline.results(run)
+    record = evaluated.results(run)
     assert record["provenance"]["stages"] == versions("results") == {s: STAGES[s].version for s in lineage("results")}
-    same = pipeline.tested_as(run.variant(q=0.6), run)
+    same = tested.tested_as(run.variant(q=0.6), run)
     assert same["provenance"]["stages"] == versions("tested-EAS")
 
 
@@ -299,19 +302,19 @@ def test_every_stage_scores_as_many_images_at_a_time_as_the_profile_says(run, re
 
     monkeypatch.setattr(Network, "forward", counted)
     other = tiny.make_run(run.root, "evaluation.batch_size=5", "pairs.images_per_class=2", "calibration.batch_size=9")
-    for make in (pipeline.specialized, pipeline.pairs, pipeline.results):
+    for make in (specialized.specialized, ofa.pairs, evaluated.results):
         make(other)
         assert max(sizes[False]) == 5 and max(sizes[True]) == 9, make.__name__
         sizes[False].clear()
-    pipeline.specialize_one(other, 0, 3.6)
+    specialized.specialize_one(other, 0, 3.6)
     assert max(sizes[False]) == 5
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
 def test_the_size_of_a_batch_and_the_company_of_an_image_change_its_score_to_rounding(run, read, batch_size):
-    weights, _ = pipeline.supernet(run)
+    weights, _ = trained.supernet(run)
     train, test = run.splits("train", "test")
-    network = pipeline.network_of(run, weights, pipeline.LARGEST, train)
+    network = specialized.network_of(run, weights, LARGEST, train)
     whole = evaluate.score(network, test, run.tasks, batch_size=32)
     index = torch.arange(len(test)).flip(0)[:50]
     some = evaluate.score(network, test, run.tasks, index, batch_size)

@@ -19,6 +19,8 @@ from helpers import replaced
 
 from eas_core.base import files, records
 from eas_core.runs import pipeline
+from eas_core.runs import run as eas_run
+from eas_core.runs.run import Run
 from eas_core.settings import schema
 from eas_core.settings.stages import STAGES, lineage, settings_of, versions
 
@@ -57,12 +59,12 @@ COUNTED = (
 )
 
 
-def make_run(root: Path, *overrides: str) -> pipeline.Run:
+def make_run(root: Path, *overrides: str) -> Run:
     """The tiny run; what ``overrides`` set takes the place of what is set here."""
-    return pipeline.make_run("smoke", root=root, overrides=replaced(SMALL, *overrides), device="cpu", progress=False)
+    return eas_run.make_run("smoke", root=root, overrides=replaced(SMALL, *overrides), device="cpu", progress=False)
 
 
-def make(run: pipeline.Run, stage: str) -> dict:
+def make(run: Run, stage: str) -> dict:
     """The record of a stage. Accuracies of pairs are replaced for what comes after them: by numbers of the same kind that
     no rounding changes. What was measured stays beside them."""
     record, path = pipeline.make(run, stage), run.folder(stage) / "pairs.safetensors"
@@ -77,7 +79,7 @@ def make(run: pipeline.Run, stage: str) -> dict:
     return record
 
 
-def result_of(run: pipeline.Run, stage: str) -> dict:
+def result_of(run: Run, stage: str) -> dict:
     """Statistics of a stage's result (made if it is not there, after what it depends on): for each kind of number its
     count, mean, deviation and trend, which knows of the order."""
     if stage == "data":
@@ -175,7 +177,7 @@ def reads(path: str, settings: list[str] | tuple[str, ...]) -> bool:
     return any(path == name or path.startswith(f"{name}.") for name in settings)
 
 
-def store(run: pipeline.Run) -> dict:
+def store(run: Run) -> dict:
     """What :data:`STORED` should hold."""
     made = {stage: {"versions": versions(stage), "result": result_of(run, stage)} for stage in STAGES}
     return {"defaults": defaults(), "stages": made}

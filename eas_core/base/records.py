@@ -22,7 +22,6 @@ import safetensors
 from eas_core.base.errors import CheckpointError, DataError
 from eas_core.base.files import read_json, reason, write_atomic
 from eas_core.base.parsing import parse_json
-from eas_core.settings.stages import versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,14 +130,13 @@ def provenance(device: torch.device | str = "cpu") -> dict:
 
 
 def write_record(
-    path: Path, kind: str, settings: dict, result: dict, seconds: float, device="cpu", launch: dict | None = None
+    path: Path, kind: str, settings: dict, result: dict, seconds: float, device="cpu", more: dict | None = None
 ) -> dict:
     """Write and return a record: what was asked (``settings``), what came out (``result``), and its provenance.
 
-    The provenance of a stage's record (``kind`` names it) has the versions of the stage and of all it depends on.
-    ``launch`` joins the provenance: see :meth:`eas_core.base.devices.Devices.described`.
+    ``more`` joins the provenance: the versions of the stages behind it, how many processes made it.
     """
-    made = {**provenance(device), "stages": versions(kind), **(launch or {})}
+    made = {**provenance(device), **(more or {})}
     record = {
         "kind": kind,
         "settings": settings,

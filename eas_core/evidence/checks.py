@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from eas_core.base.errors import DataError, SpaceError
 from eas_core.evidence import tables
 from eas_core.search.evaluate import unpack
-from eas_core.settings.stages import TESTED
+from eas_core.settings.stages import STAGES, TESTED
 from eas_core.space.search_space import Architecture
 
 
@@ -120,13 +120,9 @@ class _Results(_Model):
     comparisons: list[_Comparison]
 
 
-RESULTS = {  # what later stages and reports read of a stage's result; records of all ages have it
-    **dict.fromkeys(("teacher", "supernet", "generator", "multi_path"), _Curve),
-    **dict.fromkeys(("specialized", "multi_path_specialized"), _Rows),
-    **dict.fromkeys(("tested-EAS", "tested-multi-path", "tested-OFA-V", "tested-OFA-T", "tested-same"), _Tested),
-    "evolved": _Evolved,
-    "results": _Results,
-}
+_SHAPES = {"curve": _Curve, "rows": _Rows, "tested": _Tested, "evolved": _Evolved, "results": _Results}
+# what later stages and reports read of a stage's result; records of all ages have it
+RESULTS = {stage.name: _SHAPES[stage.result] for stage in STAGES.values() if stage.result} | {"tested-same": _Tested}
 
 
 class _Scenarios(_Model):

@@ -15,7 +15,7 @@ from eas_core.base import files, records
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.data.splits import MEAN, STD
 from eas_core.network.subnetwork import Network
-from eas_core.runs.pipeline import Run
+from eas_core.runs.run import Run
 from eas_core.search.specialize import Specialized
 from eas_core.settings.stages import versions
 from eas_core.space.search_space import Architecture, SearchSpace

@@ -14,10 +14,7 @@ from pathlib import Path
 from eas_core.base.errors import DataError
 from eas_core.runs.run import Run, folder
 from eas_core.settings import schema
-
-OFA = ("pairs", "predictor", "evolved", "tested-OFA-V", "tested-OFA-T")
-MULTI_PATH = ("multi_path", "multi_path_specialized", "tested-multi-path")
-EAS = ("generator", "specialized", "tested-EAS")
+from eas_core.settings.stages import METHODS
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,16 @@ def variant_name(q: float, reading: str, main_reading: str) -> str:
     return f"q={q:g}" if reading == main_reading else f"q={q:g} {reading}"
 
 
+def searches(kind: str) -> tuple[str, ...]:
+    """The stages of a job that searches and tests: those of all its methods, each once, then their tests."""
+    own = [method for method in METHODS.values() if method.job == kind]
+    return (*dict.fromkeys(stage for method in own for stage in method.stages), *(method.tested for method in own))
+
+
 def jobs(profile: schema.Profile) -> list[Job]:
     """The jobs of one seed, in an order in which they can run one after another."""
     own, ablation = profile.supernet.task_dropout, profile.ablation
+    wanted = {"EAS": METHODS["EAS"].supernets} | {method.job: method.supernets for method in METHODS.values()}
     planned = [Job("teacher", "teacher", ("teacher",), own.q, own.reading, ())]
 
     def add(kind: str, stages: tuple[str, ...], q: float, reading: str, *after: str) -> str:
@@ -51,15 +55,16 @@ def jobs(profile: schema.Profile) -> list[Job]:
         return name
 
     main = add("supernet", ("supernet",), own.q, own.reading, "teacher")
-    eas = add("EAS", EAS, own.q, own.reading, main)
+    eas = add("EAS", searches("EAS"), own.q, own.reading, main)
     add("results", ("results",), own.q, own.reading, eas)
     for q in sorted({*ablation.q} - {own.q}):
         name = add("supernet", ("supernet",), q, own.reading, "teacher")
-        add("EAS", EAS, q, own.reading, name)
-        if q == 0:
-            add("OFA", OFA, q, own.reading, name)
-    add("OFA", OFA, own.q, own.reading, main)
-    add("multi-path", MULTI_PATH, own.q, own.reading, main)
+        for kind, where in wanted.items():
+            if where == "every" or (where == "plain" and q == 0):
+                add(kind, searches(kind), q, own.reading, name)
+    for kind in wanted:
+        if kind != "EAS":
+            add(kind, searches(kind), own.q, own.reading, main)
     for reading in ablation.readings:
         if reading != own.reading:
             name = add("supernet", ("supernet",), own.q, reading, "teacher")

@@ -127,15 +127,17 @@ class Run:
 
 
 def folder(run: Run, stage: str, base: Run | None = None) -> Path:
-    """Where a stage's artefacts lie, ``tested-same`` of the architectures of ``base`` included."""
+    """Where a stage's artefacts lie. ``tested-same``, of the architectures of ``base``, lies beside this run's supernet."""
     if stage != "tested-same":
         return run.folder(stage)
-    made_of = {**same_settings(run, base, whole=False), "versions": versions(stage)}
-    return run.folder("supernet").with_name(f"tested-same-{records.key(made_of)}")
+    key = records.key({**made_of(run, stage, base, whole=False), "versions": versions(stage)})
+    return run.folder("supernet").with_name(f"tested-same-{key}")
 
 
-def same_settings(run: Run, base: Run, whole: bool = True) -> dict:
-    """Every setting that ``tested-same`` depends on; unless ``whole``, without what keys leave out (:meth:`Run.key`)."""
+def made_of(run: Run, stage: str, base: Run | None = None, whole: bool = True) -> dict:
+    """Every setting that a stage depends on (:meth:`Run.settings`): for ``tested-same`` those of two runs."""
+    if stage != "tested-same":
+        return run.settings(stage, whole)
     return {**run.settings("supernet", whole), "architectures": base.settings("tested-EAS", whole)}
 
 

@@ -1,39 +1,98 @@
-"""Which stages a run has, what each depends on, and which version of its results the code makes.
+"""The stages of a run and the methods that it compares: what each depends on, who makes it, which version it is.
 
 A result is identified by the settings that made it and by the code that did. The settings of a stage are listed here;
 for the code stands a number, the stage's *version*. **Raise it by hand whenever the stage's results change by more than
-rounding**: another draw, another formula, a mended fault, another default of a setting (see :meth:`Run.key`, which leaves
-defaults out). ``tests/test_stages.py`` compares a tiny run with stored numbers and fails when that was forgotten. The
-versions of a stage and of all it depends on are part of its key and of its records.
+rounding**: another draw, another formula, a mended fault, another default of a setting (see
+:meth:`eas_core.runs.run.Run.key`, which leaves defaults out). ``tests/test_stages.py`` compares a tiny run with stored
+numbers and fails when that was forgotten. The versions of a stage and of all it depends on are part of its key and of its
+records.
+
+A method of search is an entry in :data:`METHODS` with its own stages in :data:`STAGES`; its networks are tested, its jobs
+planned and its results drawn from that. Nothing here imports PyTorch: whoever asks where a record is need not wait for it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Stage(NamedTuple):
-    """The stage ``after`` which it comes, the ``settings`` that it reads besides that one's, the ``version`` of its results."""
+@dataclass(frozen=True)
+class Stage:
+    """One step of a run, made once and kept.
 
+    It comes ``after`` another stage (None: it is the first) and reads ``settings`` besides that one's: a section, or a
+    single one, "section.key". ``make`` is the function that makes it, "module:function", called with the run and
+    ``arguments``. ``result`` names what its result must hold (:data:`eas_core.evidence.checks.RESULTS`), ``version`` the
+    code that it comes from. ``together`` says that all processes of a launch make it; such stages come first.
+    """
+
+    name: str
     after: str | None
-    settings: tuple[str, ...]  # a section, or a single one: "section.key"
+    settings: tuple[str, ...]
+    make: str
+    arguments: tuple[str, ...] = ()
+    result: str = ""
     version: int = 1
+    together: bool = False
 
 
-STAGES = {
-    "data": Stage(None, ("data", "space")),
-    "teacher": Stage("data", ("teacher",)),
-    "supernet": Stage("teacher", ("supernet",)),
+@dataclass(frozen=True)
+class Method:
+    """A method of search that the book compares, in the order of the paper's tables.
+
+    ``stages`` come after the supernet; the last one's record has the rows of what was found. ``job`` is the job that
+    makes them and then tests. ``supernets`` says in which ones it searches: "own", the profile's, "plain" for that and
+    the one without task dropout, or "every" one. ``color``, ``marker``: its look in all figures.
+    """
+
+    name: str
+    job: str
+    stages: tuple[str, ...]
+    supernets: str
+    color: str
+    marker: str
+
+    @property
+    def tested(self) -> str:
+        """The stage that scores its networks on the test split."""
+        return f"tested-{self.name}"
+
+
+METHODS = {  # the colours are Okabe and Ito's
+    method.name: method
+    for method in (
+        Method("OFA-V", "OFA", ("pairs", "predictor", "evolved"), "plain", "#E69F00", "^"),
+        Method("OFA-T", "OFA", ("pairs", "predictor", "evolved"), "plain", "#009E73", "s"),
+        Method("multi-path", "multi-path", ("multi_path", "multi_path_specialized"), "own", "#CC79A7", "D"),
+        Method("EAS", "EAS", ("generator", "specialized"), "every", "#0072B2", "o"),
+    )
+}
+
+_TRAIN, _FIND, _OFA = "eas_core.runs.trained:", "eas_core.runs.specialized:", "eas_core.runs.ofa:"
+_LISTED = (
+    Stage("data", None, ("data", "space"), ""),
+    Stage("teacher", "data", ("teacher",), _TRAIN + "teacher", result="curve", together=True),
+    Stage("supernet", "teacher", ("supernet",), _TRAIN + "supernet", result="curve", together=True),
     # EAS
-    "generator": Stage("supernet", ("generator",)),
-    "specialized": Stage("generator", ("calibration", "specialize"), 2),  # 2: a scenario has noise of its own
-    "tested-EAS": Stage("specialized", ()),
-    "results": Stage(
+    Stage("generator", "supernet", ("generator",), _TRAIN + "generator", result="curve", together=True),
+    Stage(
+        "specialized",
+        "generator",
+        ("calibration", "specialize"),
+        _FIND + "specialized",
+        result="rows",
+        version=2,  # a scenario has noise of its own
+    ),
+    Stage(
+        "results",
         "tested-EAS",
         ("evaluation.random_architectures", "evaluation.spread_architectures", "evaluation.cost_window"),
+        "eas_core.runs.results:results",
+        result="results",
     ),
     # the multi-path encoding: the generator's settings, but for those that it has itself and for tau
-    "multi_path": Stage(
+    Stage(
+        "multi_path",
         "supernet",
         (
             "multi_path",
@@ -48,11 +107,21 @@ STAGES = {
             "generator.context_images",
             "generator.aim",
         ),
+        _TRAIN + "multi_path",
+        result="curve",
+        together=True,
     ),
-    "multi_path_specialized": Stage("multi_path", ("calibration", "specialize"), 2),  # as specialized
-    "tested-multi-path": Stage("multi_path_specialized", ()),
+    Stage(
+        "multi_path_specialized",
+        "multi_path",
+        ("calibration", "specialize"),
+        _FIND + "multi_path_specialized",
+        result="rows",
+        version=2,  # as specialized
+    ),
     # OFA-V and OFA-T
-    "pairs": Stage(
+    Stage(
+        "pairs",
         "supernet",
         (
             "calibration",
@@ -62,21 +131,40 @@ STAGES = {
             "generator.budget",
             "evaluation.cost_window",
         ),
+        _OFA + "pairs",
     ),
-    "predictor": Stage("pairs", ("predictor", "pairs.hold_out")),
-    "evolved": Stage("predictor", ("evolution", "specialize.budgets", "specialize.tolerance")),
-    "tested-OFA-V": Stage("evolved", ()),
-    "tested-OFA-T": Stage("evolved", ()),
-}
+    Stage("predictor", "pairs", ("predictor", "pairs.hold_out"), _OFA + "predictor"),
+    Stage(
+        "evolved",
+        "predictor",
+        ("evolution", "specialize.budgets", "specialize.tolerance"),
+        _OFA + "evolved",
+        result="evolved",
+    ),
+)
+
 NO_RESULT = {  # settings that change no result, so that no key holds them: why
     "name": "it is part of the path, before the key",
     "data.path": "where photographs lie; which they are says data.digest",
     "supernet.stages.name": "a label for figures",
     "evaluation.batch_size": "each image is scored by itself: memory and rounding",
 }
-TRAINED = ("teacher", "supernet", "generator", "multi_path")  # by all processes of a launch; first in every lineage
-METHODS = ("OFA-V", "OFA-T", "multi-path", "EAS")
-TESTED = (*(f"tested-{method}" for method in METHODS), "tested-same")  # the last: EAS's networks, another supernet
+
+
+def _with_tests(listed: tuple[Stage, ...]) -> dict[str, Stage]:
+    """All stages by name: behind the one that finds a method's networks comes the one that tests them."""
+    stages = {}
+    for stage in listed:
+        stages[stage.name] = stage
+        for method in METHODS.values():
+            if method.stages[-1] == stage.name:
+                make, arguments = "eas_core.runs.tested:tested", (method.name,)
+                stages[method.tested] = Stage(method.tested, stage.name, (), make, arguments, result="tested")
+    return stages
+
+
+STAGES = _with_tests(_LISTED)
+TESTED = (*(method.tested for method in METHODS.values()), "tested-same")  # the last: EAS's networks, another supernet
 
 
 def lineage(stage: str) -> list[str]:
@@ -93,7 +181,7 @@ def settings_of(stage: str) -> list[str]:
 def versions(stage: str) -> dict[str, int]:
     """The version of a stage and of all it depends on, by name; nothing for what is no stage.
 
-    ``tested-same`` (:func:`eas_core.runs.pipeline.tested_as`) is made as ``tested-EAS`` is.
+    ``tested-same`` (:func:`eas_core.runs.tested.tested_as`) is made as ``tested-EAS`` is.
     """
     stage = "tested-EAS" if stage == "tested-same" else stage
     return {name: STAGES[name].version for name in lineage(stage)} if stage in STAGES else {}

@@ -118,7 +118,7 @@ def method_table(rows: list[dict], tasks: Sequence[str] | None = None) -> pd.Dat
 def _in_the_papers_order(line: tuple) -> tuple:
     level, method = line
     base = method.split(" (")[0]
-    return (level, METHODS.index(base) if base in METHODS else len(METHODS), method)
+    return (level, list(METHODS).index(base) if base in METHODS else len(METHODS), method)
 
 
 def obtained_table(evidence: list[dict], tasks: TaskSet) -> pd.DataFrame:

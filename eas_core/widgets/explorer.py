@@ -12,7 +12,7 @@ from IPython.display import display
 
 from eas_core import widgets
 from eas_core.base.errors import EASError
-from eas_core.runs import pipeline
+from eas_core.runs import specialized, trained
 from eas_core.runs.run import Run
 from eas_core.search.specialize import Proposal, Specialized
 from eas_core.show import figures
@@ -55,7 +55,7 @@ class _Scenario(traitlets.HasTraits):
 
     def _start(self, run: Run, task: int, budget: float) -> None:
         self._run = run
-        self._generator, _ = pipeline.generator(run)
+        self._generator, _ = trained.generator(run)
         self._check(task, budget)
         self.task, self.budget = task, float(budget)
 
@@ -83,9 +83,9 @@ class _Scenario(traitlets.HasTraits):
     def specialize(self) -> Specialized:
         """The network of what is shown: taken from the supernet, calibrated, scored on the task's validation images."""
         proposal = Proposal(self.task, self.budget, (self.architecture,), self.derived)
-        weights, _ = pipeline.supernet(self._run)
+        weights, _ = trained.supernet(self._run)
         train, valid = self._run.splits("train", "valid")
-        return pipeline.best_of(self._run, proposal, weights, train, valid)
+        return specialized.best_of(self._run, proposal, weights, train, valid)
 
 
 if anywidget is not None:

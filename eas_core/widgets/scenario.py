@@ -11,7 +11,7 @@ from torch import Tensor
 
 from eas_core.base.errors import EASError
 from eas_core.network.generator import ArchitectureGenerator, hard_gates, relaxed_gates
-from eas_core.runs import pipeline
+from eas_core.runs import pipeline, trained
 from eas_core.runs.run import Run
 from eas_core.search.specialize import nearest_feasible
 from eas_core.space.cost import MILLION, cost_tables, madds_millions
@@ -26,7 +26,7 @@ def facts(run: Run) -> dict:
     """
     tasks, space = run.tasks, run.profile.search_space()
     tables = [{"fixed": t.fixed, "blocks": t.blocks.flatten(1).tolist()} for t in cost_tables(space)]
-    generator = pipeline.new_generator(run)
+    generator = trained.new_generator(run)
     curves, images = _curves(run)
     return {
         "profile": run.profile.name,

@@ -1,0 +1,107 @@
+"""The generator's architectures for all tasks and budgets, or for one scenario, as calibrated networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from eas_core.base.memory import PeakMemory
+from eas_core.data.splits import Split
+from eas_core.network.calibrate import calibrate
+from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.subnetwork import Network
+from eas_core.network.supernet import Supernet
+from eas_core.runs.run import Run
+from eas_core.runs.store import Made, bar, once
+from eas_core.runs.trained import generator, multi_path, supernet
+from eas_core.search.specialize import Proposal, Specialized, propose, specialize
+from eas_core.space.architecture import Architecture
+
+
+def network_of(run: Run, weights: Supernet, architecture: Architecture, train: Split) -> Network:
+    """Extracted and calibrated: the network of one architecture, ready to use."""
+    settings = run.profile.calibration
+    return calibrate(weights.extract(architecture), train, settings.images, settings.batch_size, run.seed)
+
+
+def best_of(run: Run, proposal: Proposal, weights: Supernet, train: Split, valid: Split) -> Specialized:
+    """The best candidate of a proposal by :func:`eas_core.search.specialize.specialize`, with the run's settings."""
+    profile = run.profile
+    return specialize(
+        proposal, weights, train, valid, run.tasks, profile.calibration, profile.evaluation.batch_size, run.seed
+    )
+
+
+def specialized(run: Run) -> dict:
+    """The record of all tasks x budgets: architectures, costs, validation accuracy, and the time the search took."""
+    return once(run, "specialized", lambda _: _specialize_all(run, generator))
+
+
+def multi_path_specialized(run: Run) -> dict:
+    """As :func:`specialized`, with the generator of path weights."""
+    return once(run, "multi_path_specialized", lambda _: _specialize_all(run, multi_path))
+
+
+def _specialize_all(run: Run, trained: Callable[[Run], tuple[ArchitectureGenerator, dict]]) -> Made:
+    weights, _ = supernet(run)
+    network, _ = trained(run)
+    started = time.monotonic()
+    train, valid = run.splits("train", "valid")
+    settings, tasks, space = run.profile.specialize, run.tasks, run.profile.search_space()
+    scenarios = [(t, budget) for budget in settings.budgets for t in range(len(tasks))]
+    proposals = propose(network, space, scenarios, settings, run.seed)
+    rows = []
+    for proposal in bar(run, proposals, "specialise"):
+        chosen = best_of(run, proposal, weights, train, valid)
+        rows.append(
+            {
+                "task": tasks.names[chosen.task],
+                "budget": chosen.budget,
+                "madds": chosen.madds,
+                "architecture": chosen.architecture.to_dict(),
+                "valid_accuracy": chosen.valid_accuracy,
+                "candidates": chosen.candidates,
+                "derived": chosen.derived,
+            }
+        )
+    result = {"rows": rows, "search_seconds": search_seconds(run, network, scenarios)}
+    return result, time.monotonic() - started
+
+
+def search_seconds(
+    run: Run, network: ArchitectureGenerator, scenarios: list[tuple[int, float]], repeats: int = 5
+) -> dict:
+    """Median seconds of the generator's forward pass, and of the pass with sampling and enforcing the budgets."""
+    space, settings = run.profile.search_space(), run.profile.specialize
+    task = torch.tensor([t for t, _ in scenarios], device=run.device)
+    budget = torch.tensor([b for _, b in scenarios], device=run.device)
+
+    def median(work) -> float:
+        times = []
+        for _ in range(repeats + 1):  # the first one warms up
+            tick = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - tick)
+        return sorted(times[1:])[repeats // 2]
+
+    with torch.no_grad(), PeakMemory(run.device) as memory:
+        forward = median(lambda: network(task, budget).cpu())
+        with_sampling = median(lambda: propose(network, space, scenarios, settings, run.seed))
+    times = {"forward": forward, "with_sampling": with_sampling}
+    return {"scenarios": len(scenarios), **times, "peak_memory_bytes": memory.bytes}
+
+
+def specialize_one(run: Run, task: str | int, budget: float) -> Specialized:
+    """One scenario: the specialised network of a task under a budget.
+
+    ``task`` is a name or a number, ``budget`` in millions of multiply-adds. An unknown task, or a budget outside the
+    generator's range, raises :class:`EASError`.
+    """
+    scenario = run.scenario(task, budget)
+    network, _ = generator(run)
+    (proposal,) = propose(network, run.profile.search_space(), [scenario], run.profile.specialize, run.seed)
+    weights, _ = supernet(run)
+    train, valid = run.splits("train", "valid")
+    return best_of(run, proposal, weights, train, valid)

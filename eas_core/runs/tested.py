@@ -1,0 +1,58 @@
+"""Every method's networks on the test split, which nothing but this and :mod:`eas_core.runs.results` reads."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from eas_core.base.errors import EASError
+from eas_core.network.subnetwork import Network
+from eas_core.runs.pipeline import make
+from eas_core.runs.run import Run
+from eas_core.runs.specialized import network_of
+from eas_core.runs.store import Made, bar, once
+from eas_core.runs.trained import supernet
+from eas_core.search.evaluate import pack, score
+from eas_core.settings.stages import METHODS
+from eas_core.space.architecture import Architecture
+
+
+def searched(run: Run, method: str) -> list[dict]:
+    """The rows (task, budget, multiply-adds, architecture) that a method of :data:`METHODS` found."""
+    record = make(run, METHODS[method].stages[-1])
+    rows = [row for row in record["result"]["rows"] if row.get("method", method) == method]
+    return [{key: value for key, value in row.items() if key != "method"} for row in rows]
+
+
+def tested(run: Run, method: str) -> dict:
+    """The record of a method's networks on the test split: the rows of its search, with accuracy and "correct".
+
+    "correct" says of each test image of the row's task whether the network was right
+    (:func:`eas_core.search.evaluate.unpack`), so that any two methods can be compared on the same images afterwards.
+    """
+    if method not in METHODS:
+        raise EASError(f"method: {method!r} is not one of {', '.join(METHODS)}")
+    stage = METHODS[method].tested
+    return once(run, stage, lambda _: _test(run, searched(run, method), stage))
+
+
+def tested_as(run: Run, other: Run) -> dict:
+    """EAS's architectures of the run ``other``, tested with this run's supernet: what the supernet alone changes."""
+    return once(run, "tested-same", lambda _: _test(run, searched(other, "EAS"), "tested-same"), other)
+
+
+def _test(run: Run, rows: list[dict], name: str) -> Made:
+    started = time.monotonic()
+    weights, _ = supernet(run)
+    train, test = run.splits("train", "test")
+    tasks, done = run.tasks, []
+    build = partial(network_of, run, weights, train=train)
+    networks: dict[Architecture, Network] = {}
+    for row in bar(run, rows, name):
+        architecture = Architecture.from_dict(row["architecture"])
+        if architecture not in networks:
+            networks = {architecture: build(architecture)}  # OFA-V has one for all tasks, in consecutive rows
+        index = test.of_task(tasks, tasks.index(row["task"]))
+        scores = score(networks[architecture], test, tasks, index, run.profile.evaluation.batch_size)
+        done.append({**row, **scores.summary(), "correct": pack(scores.correct)})
+    return {"rows": done, "test_digest": test.digest}, time.monotonic() - started
