@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from eas_core.base.errors import CheckpointError
 from eas_core.base.files import reason, write_atomic
@@ -23,7 +24,7 @@ def previous_checkpoint(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def save_checkpoint(path: Path, state: dict) -> None:
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write a resumable training state (tensors, numbers, strings, lists, dicts), atomically, and keep the one before."""
     import torch
 
@@ -33,7 +34,7 @@ def save_checkpoint(path: Path, state: dict) -> None:
     write_atomic(path, MAGIC, hashlib.sha256(payload).digest(), payload, keep=previous_checkpoint(path))
 
 
-def load_checkpoint(path: Path) -> dict:
+def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a training state; one that is missing or in any bit not as written raises :class:`CheckpointError`.
 
     Loads no pickled code.
@@ -59,7 +60,7 @@ def load_checkpoint(path: Path) -> dict:
         ) from None
 
 
-def last_checkpoint(path: Path, key: str) -> dict | None:
+def last_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
     """The last whole training state of the run ``key``: that of ``path`` or else the one before; None without either.
 
     If the last one is damaged, a line on stderr says so and the one before takes its place. If none is whole, or the

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eas_core.base.errors import DevicesError, EASError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PRECISIONS = ("no", "bf16")
+Value = TypeVar("Value")
 PATIENCE = timedelta(hours=1)  # for the first process, while it prepares data alone
 
 
@@ -54,7 +55,7 @@ class Devices:
         """Whether this is the process that shows progress and writes files."""
         return self.state is None or self.state.is_main_process
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """What a record's provenance says about a launch; empty for one process without options."""
         if self.count == 1 and not self.variant:
             return {}
@@ -90,7 +91,7 @@ class Devices:
 
     # ---------------------------------------------------------------- one step
 
-    def forward(self, network, images: Tensor, which) -> Tensor:
+    def forward(self, network: Callable[[Tensor, Any], Tensor], images: Tensor, which: Any) -> Tensor:
         """``network(images, which)``, in mixed precision if that is on; the logits are float32 in any case."""
         if self.mixed_precision == "no":
             return network(images, which)
@@ -98,25 +99,6 @@ class Devices:
 
         with torch.autocast(images.device.type, torch.bfloat16):
             return network(images, which).float()
-
-    @contextmanager
-    def synchronised(self, network: torch.nn.Module) -> Iterator[None]:
-        """While the block runs, the network's BatchNorm uses the statistics of all processes' images."""
-        if self.count == 1:
-            yield
-            return
-        import torch
-
-        from eas_core.network.norm import BatchNorm2d
-
-        norms = [m for m in network.modules() if isinstance(m, BatchNorm2d)]
-        for norm in norms:
-            norm.group = torch.distributed.group.WORLD
-        try:
-            yield
-        finally:
-            for norm in norms:
-                norm.group = None
 
     def average_gradients(self, network: torch.nn.Module) -> None:
         """Replace gradients by their mean over processes, all in one reduction; skipped blocks have none anywhere."""
@@ -146,7 +128,7 @@ class Devices:
         """Whether ``flag`` is true in any process."""
         return self.mean({"flag": float(flag)})["flag"] > 0
 
-    def as_first(self, value):
+    def as_first(self, value: Value) -> Value:
         """The first process's ``value`` (a plain Python value), in all of them."""
         if self.count == 1:
             return value

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -42,7 +43,7 @@ def write_atomic(path: Path, *parts: bytes, keep: Path | None = None) -> None:
         raise EASError(f"writing {path}: {reason(error)}; what was there before is unchanged") from error
 
 
-def append_line(path: Path, line: dict) -> None:
+def append_line(path: Path, line: dict[str, Any]) -> None:
     """Append a line of JSON to a file; numbers that are not finite become null."""
     try:
         with open(path, "ab") as file:
@@ -51,12 +52,12 @@ def append_line(path: Path, line: dict) -> None:
         raise EASError(f"writing {path}: {reason(error)}") from error
 
 
-def write_lines(path: Path, lines: list[dict]) -> None:
+def write_lines(path: Path, lines: list[dict[str, Any]]) -> None:
     """Make a file of JSON lines hold exactly these."""
     write_atomic(path, b"".join(map(_json_line, lines)))
 
 
-def _json_line(line: dict) -> bytes:
+def _json_line(line: dict[str, Any]) -> bytes:
     plain = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in line.items()}
     return (json.dumps(plain) + "\n").encode()
 

@@ -51,7 +51,7 @@ def parse_json(text: bytes | str) -> object:
             of thousands of digits.
     """
 
-    def table(pairs: list[tuple[str, object]]) -> dict:
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
             ((key, _),) = Counter(key for key, _ in pairs).most_common(1)

@@ -15,7 +15,7 @@ import time
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import safetensors
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def key(settings: dict) -> str:
+def key(settings: object) -> str:
     """Ten hexadecimal digits that identify settings (any JSON-able value, order of keys irrelevant)."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
@@ -38,7 +38,7 @@ def key(settings: dict) -> str:
 # ---------------------------------------------------------------- tensors
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict | None = None) -> None:
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any] | None = None) -> None:
     """Write tensors as safetensors, atomically; ``metadata`` is any JSON-able dict."""
     import safetensors.torch
 
@@ -47,7 +47,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict | None =
     write_atomic(path, safetensors.torch.save(contiguous, metadata=text))
 
 
-def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Tensor], dict]:
+def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read (tensors, metadata) of a safetensors file; a damaged or missing one raises :class:`CheckpointError`.
 
     So does one that lacks a tensor named in ``needed``.
@@ -68,7 +68,7 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
     return tensors, metadata
 
 
-def load_metadata(path: Path) -> dict:
+def load_metadata(path: Path) -> object:
     """Read the metadata of a safetensors file alone; a damaged or missing one raises :class:`CheckpointError`."""
     try:
         with safetensors.safe_open(path, "np") as file:
@@ -79,7 +79,7 @@ def load_metadata(path: Path) -> dict:
         raise CheckpointError(f"weights: {path} is damaged or cut short ({error})") from None
 
 
-def load_into(module: torch.nn.Module, path: Path) -> dict:
+def load_into(module: torch.nn.Module, path: Path) -> dict[str, Any]:
     """Load a module's weights from a safetensors file; weights of another space raise :class:`CheckpointError`."""
     tensors, metadata = load_tensors(path)
     own = module.state_dict()
@@ -115,7 +115,7 @@ def device_name(device: torch.device | str, gpu_name: Callable[[torch.device], s
     return (gpu_name or torch.cuda.get_device_name)(device) if device.type == "cuda" else f"{platform.machine()} CPU"
 
 
-def provenance(device: torch.device | str = "cpu") -> dict:
+def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
     """Where and with what a result was made."""
     import torch
 
@@ -130,8 +130,14 @@ def provenance(device: torch.device | str = "cpu") -> dict:
 
 
 def write_record(
-    path: Path, kind: str, settings: dict, result: dict, seconds: float, device="cpu", more: dict | None = None
-) -> dict:
+    path: Path,
+    kind: str,
+    settings: dict[str, Any],
+    result: dict[str, Any],
+    seconds: float,
+    device: torch.device | str = "cpu",
+    more: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Write and return a record: what was asked (``settings``), what came out (``result``), and its provenance.
 
     ``more`` joins the provenance: the versions of the stages behind it, how many processes made it.
@@ -148,7 +154,7 @@ def write_record(
     return record
 
 
-def read_record(path: Path, kind: str | None = None) -> dict:
+def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
     """Read a record; one that is missing, damaged or of another kind raises :class:`DataError`."""
     record = read_json(path, "record")
     missing = set(FIELDS) - set(record if isinstance(record, dict) else ())

@@ -12,9 +12,10 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ NUMBERS = 2 * TRIES + 3
 class Photographs:
     """The photographs of a split as views of ``resolution`` pixels; ``keep`` views stay in memory once decoded."""
 
-    def __init__(self, packed: Packed, resolution: int, keep: int, device: torch.device | str = "cpu"):
+    def __init__(self, packed: Packed, resolution: int, keep: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.shape = torch.Size((len(packed), 3, resolution, resolution))
         self._packed, self._keep = packed, keep
@@ -47,7 +48,7 @@ class Photographs:
         moved.device = torch.device(device)
         return moved
 
-    def __getitem__(self, index) -> Tensor:
+    def __getitem__(self, index: Any) -> Tensor:
         """Views, uint8 (..., 3, r, r), for any index that a tensor of the same length takes.
 
         A damaged photograph raises :class:`DataError`, here and in :meth:`crops`.
@@ -64,7 +65,7 @@ class Photographs:
             del self._kept[i]
         return views.reshape(*chosen.shape, *self.shape[1:]).to(self.device)
 
-    def split(self, size: int):
+    def split(self, size: int) -> Iterator[Tensor]:
         """All views in their order, ``size`` at a time."""
         return (self[start : start + size] for start in range(0, len(self), size))
 
@@ -152,7 +153,7 @@ def _cancel(parts: list[Future]) -> None:
 AFFINITY = getattr(os, "sched_getaffinity", None)  # lists the cores that a process may use; Linux has it
 
 
-def decoders(environment: Mapping[str, str], affinity=AFFINITY) -> int:
+def decoders(environment: Mapping[str, str], affinity: Callable[[int], Collection[int]] | None = AFFINITY) -> int:
     """How many threads decode: a thread a core, shared fairly by the processes that a launcher started on the machine."""
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, cores // int(environment.get("LOCAL_WORLD_SIZE", 1)))

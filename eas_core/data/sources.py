@@ -29,7 +29,7 @@ class TaskSet:
     classes: tuple[tuple[int, ...], ...]
     class_names: tuple[str, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         flat = [c for group in self.classes for c in group]
         if sorted(flat) != list(range(len(self.class_names))) or len(self.names) != len(self.classes):
             raise SpaceError(f"tasks: groups must be disjoint and cover classes 0..{len(self.class_names) - 1} exactly")

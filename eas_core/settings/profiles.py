@@ -9,6 +9,7 @@ from __future__ import annotations
 import reprlib
 import shlex
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -68,7 +69,7 @@ def words(overrides: str) -> list[str]:
         raise ProfileError(f"set: {overrides!r:.160} cannot be split into settings ({error})") from None
 
 
-def _apply(raw: dict, override: str) -> None:
+def _apply(raw: dict[str, Any], override: str) -> None:
     target, separator, text = override.partition("=")
     *sections, last = target.strip().split(".")
     if not separator or not last:
@@ -122,7 +123,7 @@ def _shown(value: object) -> str:
         return f"a {type(value).__name__} too long to show"
 
 
-def _allowed(location: tuple) -> list[str]:
+def _allowed(location: tuple[int | str, ...]) -> list[str]:
     model = Profile
     for part in location[:-1]:
         if isinstance(part, str):

@@ -314,14 +314,14 @@ class Profile(Settings):
         """The section ``space`` as the value that the library works with."""
         return SearchSpace(**self.space.model_dump())
 
-    def dump(self, *sections: str, whole: bool = True) -> dict:
+    def dump(self, *sections: str, whole: bool = True) -> dict[str, Any]:
         """Plain JSON-able settings of sections or of single ones (``"section.key"``): all for records, less for keys.
 
         Unless ``whole``, what has the default of its section is left out, names of the supernet's stages, and sections
         of which nothing else is left.
         """
         leave_out = {} if whole else {"exclude_defaults": True, "exclude": {"stages": {"__all__": {"name"}}}}
-        settings: dict[str, dict] = {}
+        settings: dict[str, dict[str, Any]] = {}
         for name in sections:
             section, _, key = name.partition(".")
             values = getattr(self, section).model_dump(mode="json", **leave_out)

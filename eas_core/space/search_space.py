@@ -41,7 +41,7 @@ from eas_core.space.architecture import (  # noqa: F401 - all of them are names 
 )
 
 
-def _pick(choices, generator: torch.Generator, count: int) -> list[int]:
+def _pick(choices: tuple[int, ...], generator: torch.Generator, count: int) -> list[int]:
     return [choices[i] for i in torch.randint(len(choices), (count,), generator=generator)]
 
 

@@ -18,6 +18,7 @@ from eas_core.data.splits import Split, normalise
 from eas_core.data.tasks import TaskSet, own_task_logits
 from eas_core.network.generator import ArchitectureGenerator, sample_gates
 from eas_core.network.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
+from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
 from eas_core.space.cost import madds_millions
@@ -122,7 +123,7 @@ def train_generator(
 
     images_per_step = length.scenarios_per_step * (settings.task_images + settings.context_images)
     modules = {"generator": generator}
-    with devices.synchronised(supernet):
+    with synchronised(supernet, devices):
         return train(
             "multi-path generator" if multi_path else "generator",
             folder,

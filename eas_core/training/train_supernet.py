@@ -17,6 +17,7 @@ from eas_core.base.devices import ALONE, Devices
 from eas_core.base.random import rng
 from eas_core.data.splits import Split, augmented, epoch_order, normalise
 from eas_core.data.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
+from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
 from eas_core.space.search_space import EXPANSIONS, LARGEST, sample
@@ -90,7 +91,7 @@ def train_teacher(
         return devices.mean({"loss": total, "task accuracy": accuracy})
 
     modules, images_per_step = {"network": network}, settings.batch_size
-    with devices.synchronised(network):
+    with synchronised(network, devices):
         return train(
             "teacher",
             folder,
@@ -181,7 +182,7 @@ def train_supernet(
         return devices.mean({"loss": total, "task accuracy": accuracy})
 
     modules, images_per_step = {"network": network}, settings.batch_size * settings.subnets_per_step
-    with devices.synchronised(network):
+    with synchronised(network, devices):
         return train(
             "supernet",
             folder,
