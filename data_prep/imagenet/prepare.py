@@ -80,18 +80,11 @@ def prepare(
     out, paths = Path(out), [Path(path) for path in paths]
     _claim(out, source)
     wnids = [wnid for group in imagenet.TASKS[source].values() for wnid in group]
-    try:
-        found = sources.find(paths, set(wnids), Path(truth) if truth else None, progress=progress)
-    except OSError as error:
-        raise DataError(f"--source: {error.filename} cannot be read ({error.strerror})") from None
+    found = _find(paths, wnids, Path(truth) if truth else None, progress)
     _require_all(found.photos, wnids, source, out, found.problems)
     outcomes = packing.run(found.photos, out, pack=pack, workers=workers, progress=progress)
-    problems = found.problems + [
-        Problem("damaged", photo.name, f"{outcomes[photo.name].problem}, in {photo.place}")
-        for photo in found.photos
-        if outcomes[photo.name].problem
-    ]
     usable = [photo for photo in found.photos if not outcomes[photo.name].problem]
+    problems = found.problems + _damaged(found.photos, outcomes)
     _require_all(usable, wnids, source, out, problems)
     splits = _splits(usable, wnids, seed)
     problems += [*_missing(found, wnids), *_double(splits, outcomes)]
@@ -116,6 +109,13 @@ def prepare(
 def decoders(cores: int | None) -> int:
     """How many threads decode if nobody says: one a core, as far as that is allowed; one if the cores are unknown."""
     return min(cores or 1, MOST_WORKERS)
+
+
+def _find(paths: list[Path], wnids: list[str], truth: Path | None, progress: bool) -> Inventory:
+    try:
+        return sources.find(paths, set(wnids), truth, progress=progress)
+    except OSError as error:
+        raise DataError(f"--source: {error.filename} cannot be read ({error.strerror})") from None
 
 
 def _claim(out: Path, source: str) -> None:
@@ -154,6 +154,11 @@ def _require_all(photos: list[Photo], wnids: list[str], source: str, out: Path, 
         f"--source: no usable photograph of {', '.join(lacking[:5])}{more}; all {len(wnids)} classes are needed in "
         f"train and val{why}{seen}"
     )
+
+
+def _damaged(photos: list[Photo], outcomes: dict[str, Outcome]) -> list[Problem]:
+    reasons = ((photo, outcomes[photo.name].problem) for photo in photos)
+    return [Problem("damaged", photo.name, f"{reason}, in {photo.place}") for photo, reason in reasons if reason]
 
 
 def _splits(photos: list[Photo], wnids: list[str], seed: int) -> dict[str, list[Photo]]:
