@@ -1,4 +1,4 @@
-"""What each of the ten tasks draws: functions (rng, n, axis, position, ink) -> layers (coverage (n, R, R), colour (n, 3))."""
+"""What each of the ten tasks draws: functions (rng, n, axis, position, ink) -> [(coverage (n, R, R), colour (n, 3)), ...]."""
 
 import numpy as np
 

@@ -76,7 +76,10 @@ def check_folder(path: str | Path, name: str) -> None:
 
 
 def read_json(path: Path, what: str) -> object:
-    """Read a JSON file; one that is missing or damaged, or has a key twice, raises :class:`DataError`, which calls it ``what``."""
+    """Read a JSON file, in complaints called ``what``.
+
+    One that is missing or damaged, or has a key twice, raises :class:`DataError`.
+    """
     try:
         return parse_json(Path(path).read_bytes())
     except FileNotFoundError:

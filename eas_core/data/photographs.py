@@ -1,7 +1,7 @@
 """Photographs that stay packed as JPEGs and are decoded when a batch asks for them.
 
-:class:`Photographs` stands where a :class:`~eas_core.data.splits.Split` of drawn images has a uint8 tensor (n, 3, r, r), and is
-indexed like one. What it returns is the usual test view: the short side becomes r * 256/224, of which the centre
+:class:`Photographs` stands where a :class:`~eas_core.data.splits.Split` of drawn images has a uint8 tensor
+(n, 3, r, r), and is indexed like one. What it returns is the usual test view: the short side becomes r * 256/224, of which the centre
 r x r is kept. For training, :meth:`Photographs.crops` cuts random crops out of a photograph's own pixels.
 
 Threads decode (``torchvision.io.decode_jpeg`` lets others run meanwhile), as many as this process may use cores.

@@ -1,8 +1,8 @@
 """Splits, batches and augmentation.
 
 Images live in memory as uint8 (n, 3, r, r), or are decoded when asked for (:mod:`eas_core.data.photographs`), and become
-normalised float32 batches in channels-last layout. The three splits are disjoint and fixed by ``data.seed``; each has a hash that goes into the records. The test split is for the
-final evaluation only: training and search never load it.
+normalised float32 batches in channels-last layout. The three splits are disjoint and fixed by ``data.seed``; each has a
+hash that goes into the records. The test split is for the final evaluation only: training and search never load it.
 """
 
 from __future__ import annotations

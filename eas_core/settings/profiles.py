@@ -9,7 +9,7 @@ from __future__ import annotations
 import reprlib
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -30,7 +30,8 @@ def names() -> list[str]:
 def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
     """Read and validate a profile by name or path, with ``section.key=value`` overrides applied.
 
-    Raises :class:`ProfileError` in one line, also where a key of the file or an override is given twice, or where settings do not fit together: a budget outside the space's range.
+    Raises :class:`ProfileError` in one line, also where a key of the file or an override is given twice, or where settings
+    do not fit together: a budget outside the space's range.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:
@@ -74,20 +75,22 @@ def _apply(raw: dict[str, Any], override: str) -> None:
     *sections, last = target.strip().split(".")
     if not separator or not last:
         raise ProfileError(f"override: {override!r:.160} must look like section.key=value")
-    model: type | None = Profile
+    model: type[Settings] | None = Profile
+    table = raw
     for section in sections:
         field = model.model_fields.get(section) if model else None
-        if field and isinstance(raw, dict) and section not in raw and isinstance(field.default, Settings):
-            raw[section] = field.default.model_dump(mode="json")  # a section that the file leaves at its defaults
+        if field and section not in table and isinstance(field.default, Settings):
+            table[section] = field.default.model_dump(mode="json")  # a section that the file leaves at its defaults
         kind = field.annotation if field else None
         model = kind if isinstance(kind, type) and issubclass(kind, Settings) else None
-        raw = raw.get(section) if isinstance(raw, dict) else None
-        if isinstance(raw, list):
+        inside = table.get(section)
+        if isinstance(inside, list):
             raise ProfileError(f"override: {target!r:.160} points into a list; give the whole list instead")
-        if not isinstance(raw, dict):
+        if not isinstance(inside, dict):
             raise ProfileError(f"override: {override!r:.160}: there is no section {section!r:.80}")
+        table = inside
     try:
-        raw[last] = parse_yaml(text)
+        table[last] = parse_yaml(text)
     except ValueError as error:
         raise ProfileError(f"override: {override!r:.160}: {error}") from None
 
@@ -124,11 +127,11 @@ def _shown(value: object) -> str:
 
 
 def _allowed(location: tuple[int | str, ...]) -> list[str]:
-    model = Profile
+    model: type[Settings] = Profile
     for part in location[:-1]:
         if isinstance(part, str):
             annotation = model.model_fields[part].annotation
-            model = annotation if isinstance(annotation, type) else annotation.__args__[0]
+            model = annotation if isinstance(annotation, type) else get_args(annotation)[0]
     return list(model.model_fields)
 
 

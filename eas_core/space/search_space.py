@@ -2,7 +2,8 @@
 
 A network of the once-for-all MobileNetV3 space has five units of up to four inverted residual blocks. Three things are
 searched: the depth of each unit, and the expansion ratio and depthwise kernel size of each block (section 4 of the
-paper). The choices are the same for every profile; a :class:`~eas_core.space.architecture.SearchSpace` fixes what is not searched.
+paper). The choices are the same for every profile; a :class:`~eas_core.space.architecture.SearchSpace` fixes what is
+not searched.
 
 The same architecture appears as
 
