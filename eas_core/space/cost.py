@@ -61,8 +61,8 @@ class CostTable:
 @cache
 def cost_tables(space: SearchSpace) -> tuple[CostTable, CostTable]:
     """The tables of multiply-adds and of parameters of a space."""
-    madds, params = counts(space)
-    return _table(madds), _table(params)
+    multiply_adds, parameters = counts(space)
+    return _table(multiply_adds), _table(parameters)
 
 
 def _table(found: Counts) -> CostTable:
