@@ -72,7 +72,10 @@ class Devices:
 
     def share(self, whole: Tensor, dim: int = 0) -> Tensor:
         """This process's part of something drawn for the whole batch: equal, consecutive slices."""
-        return whole if self.count == 1 else whole.chunk(self.count, dim)[self.state.process_index]
+        if self.state is None:
+            return whole
+        process: int = self.state.process_index
+        return whole.chunk(self.count, dim)[process]
 
     def micro(self, n: int) -> list[slice]:
         """The micro-batches of this process's ``n`` images."""
@@ -114,7 +117,7 @@ class Devices:
 
     def mean(self, numbers: dict[str, float]) -> dict[str, float]:
         """The mean over processes of what each of them computed on its share."""
-        if self.count == 1:
+        if self.state is None:
             return numbers
         import torch
         from accelerate.utils import reduce
@@ -134,7 +137,8 @@ class Devices:
             return value
         from accelerate.utils import broadcast_object_list
 
-        return broadcast_object_list([value])[0]
+        values: list[Value] = broadcast_object_list([value])
+        return values[0]
 
     def copy_from_first(self, modules: dict[str, torch.nn.Module], step: int) -> None:
         """Give all processes the first one's weights and buffers; they must be at the same ``step`` of the training."""
@@ -152,13 +156,13 @@ class Devices:
 
     def wait(self) -> None:
         """Wait until all processes are here."""
-        if self.count > 1:
+        if self.state is not None:
             self.state.wait_for_everyone()
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
         """The first process runs the block, then the others do: for what it leaves on disk."""
-        if self.count == 1:
+        if self.state is None:
             yield
         else:
             with self.state.main_process_first():

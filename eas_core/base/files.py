@@ -20,7 +20,7 @@ from eas_core.base.errors import DataError, EASError
 from eas_core.base.parsing import parse_json
 
 
-def write_atomic(path: Path, *parts: bytes, keep: Path | None = None) -> None:
+def write_atomic(path: Path, *parts: bytes | memoryview, keep: Path | None = None) -> None:
     """Write a file (``parts`` one after another) so that, whatever happens, the old or the whole new content is there.
 
     With ``keep`` the old file stays under that name. A full disk raises :class:`EASError` in one line and leaves the old

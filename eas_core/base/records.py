@@ -156,17 +156,24 @@ def write_record(
 
 def read_record(path: Path, kind: str | None = None) -> dict[str, Any]:
     """Read a record; one that is missing, damaged or of another kind raises :class:`DataError`."""
-    record = read_json(path, "record")
-    missing = set(FIELDS) - set(record if isinstance(record, dict) else ())
-    if missing:
+    found = read_json(path, "record")
+    record: dict[str, Any] = found if isinstance(found, dict) else {}
+    if missing := set(FIELDS) - set(record):
         raise DataError(f"record: {path} has no {', '.join(sorted(missing))}")
     for name, types in FIELDS.items():
         value = record[name]
-        if not isinstance(value, types) or isinstance(value, bool) or (name == "seconds" and not 0 <= value < 1e12):
+        known = isinstance(value, types) and not isinstance(value, bool)
+        if not known or (name == "seconds" and not 0 <= record[name] < 1e12):
             raise DataError(f"record: {path} is damaged ({name} = {reprlib.repr(value):.60})")
     if kind and record["kind"] != kind:
         raise DataError(f"record: {path} is a record of kind {record['kind']!r:.60}, {kind!r} needed")
     return record
 
 
-FIELDS = {"kind": str, "settings": dict, "result": dict, "seconds": (int, float), "provenance": dict}  # of a record
+FIELDS: dict[str, type | tuple[type, ...]] = {  # of a record
+    "kind": str,
+    "settings": dict,
+    "result": dict,
+    "seconds": (int, float),
+    "provenance": dict,
+}

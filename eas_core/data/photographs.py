@@ -37,7 +37,7 @@ class Photographs:
         self.shape = torch.Size((len(packed), 3, resolution, resolution))
         self._packed, self._keep = packed, keep
         self._kept: dict[int, Tensor] = {}  # views by number, those used last at the end
-        self._ahead: dict[int, tuple[tuple[Tensor, Tensor], list[Future]]] = {}  # training batches by step
+        self._ahead: dict[int, tuple[tuple[Tensor, Tensor], list[Future[Tensor]]]] = {}  # training batches by step
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -98,7 +98,7 @@ class Photographs:
         self._ahead = waiting
         return torch.stack([part.result() for part in parts]).to(self.device)
 
-    def _start(self, batch: tuple[Tensor, Tensor]) -> list[Future]:
+    def _start(self, batch: tuple[Tensor, Tensor]) -> list[Future[Tensor]]:
         rows = zip(*(values.tolist() for values in batch), strict=True)
         return [_threads().submit(self._crop, i, numbers) for i, numbers in rows]
 
@@ -111,7 +111,7 @@ class Photographs:
 
     def _crop(self, i: int, numbers: list[float]) -> Tensor:
         image = torch.from_numpy(self._packed.decode(i))
-        top, left, height, width = crop_box(*image.shape[1:], numbers)
+        top, left, height, width = crop_box(image.shape[1], image.shape[2], numbers)
         crop = resize(image[:, top : top + height, left : left + width], self.shape[-1])
         return crop.flip(2) if numbers[-1] < 0.5 else crop
 
@@ -145,7 +145,7 @@ def crop_box(height: int, width: int, numbers: list[float]) -> tuple[int, int, i
     return (height - high) // 2, (width - wide) // 2, high, wide
 
 
-def _cancel(parts: list[Future]) -> None:
+def _cancel(parts: list[Future[Tensor]]) -> None:
     for part in parts:
         part.cancel()
 

@@ -6,7 +6,7 @@ another is checked where a profile is read, :func:`eas_core.settings.profiles.lo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,7 +14,10 @@ from data_prep.catalogue import SOURCES
 from eas_core.space.architecture import DEPTHS, EXPANSIONS, KERNELS, SearchSpace
 
 if TYPE_CHECKING:  # a type checker takes no values that are made elsewhere
-    SourceName = Depth = Expansion = Kernel = Any
+    SourceName: TypeAlias = str
+    Depth: TypeAlias = int
+    Expansion: TypeAlias = int
+    Kernel: TypeAlias = int
 else:
     SourceName = Literal[tuple(SOURCES)]
     Depth, Expansion, Kernel = Literal[DEPTHS], Literal[EXPANSIONS], Literal[KERNELS]

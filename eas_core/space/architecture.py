@@ -147,4 +147,5 @@ LARGEST = uniform(DEPTHS[-1], EXPANSIONS[-1], KERNELS[-1])
 def space_size() -> int:
     """Number of distinct architectures: per unit, 9 block types to the power of each depth; about 2.2e19 in all."""
     block_types = len(EXPANSIONS) * len(KERNELS)
-    return sum(block_types**depth for depth in DEPTHS) ** UNITS
+    size: int = sum(block_types**depth for depth in DEPTHS) ** UNITS
+    return size

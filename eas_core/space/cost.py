@@ -54,8 +54,9 @@ class CostTable:
         digits = torch.arange(3**UNIT_CHOICES)[:, None] // 3 ** torch.arange(UNIT_CHOICES) % 3
         kernel, ratio, depth = digits.split([BLOCKS_PER_UNIT, BLOCKS_PER_UNIT, 1], dim=1)
         place = torch.arange(BLOCKS_PER_UNIT)
-        blocks = self.blocks.unflatten(0, (UNITS, BLOCKS_PER_UNIT))[:, place, kernel, ratio]  # (5, 3^9, 4)
-        return (blocks * (place < DEPTHS[0] + depth)).sum(-1)
+        blocks: Tensor = self.blocks.unflatten(0, (UNITS, BLOCKS_PER_UNIT))[:, place, kernel, ratio]  # (5, 3^9, 4)
+        exists: Tensor = place < DEPTHS[0] + depth
+        return (blocks * exists).sum(-1)
 
 
 @cache

@@ -65,7 +65,8 @@ def counts(space: SearchSpace) -> tuple[Counts, Counts]:
     madds = 27 * stem * size**2 + (9 * stem + stem * first) * size**2
     params = 27 * stem + 2 * stem + 9 * stem + 2 * stem + stem * first + 2 * first
 
-    block_madds, block_params = [{} for _ in range(BLOCKS)], [{} for _ in range(BLOCKS)]
+    block_madds: list[dict[tuple[int, int], int]] = [{} for _ in range(BLOCKS)]
+    block_params: list[dict[tuple[int, int], int]] = [{} for _ in range(BLOCKS)]
     in_width = first
     for block in range(BLOCKS):
         unit = block // BLOCKS_PER_UNIT

@@ -42,8 +42,8 @@ from eas_core.space.architecture import (  # noqa: F401 - all of them are names 
 )
 
 
-def _pick(choices: tuple[int, ...], generator: torch.Generator, count: int) -> list[int]:
-    return [choices[i] for i in torch.randint(len(choices), (count,), generator=generator)]
+def _pick(choices: tuple[int, ...], generator: torch.Generator, count: int) -> tuple[int, ...]:
+    return tuple(choices[i] for i in torch.randint(len(choices), (count,), generator=generator))
 
 
 def sample(
