@@ -37,10 +37,11 @@ def no_stripes(path: str) -> None:
 def run(monkeypatch, tmp_path) -> Run:
     """A run of a data set that the library has never heard of."""
     monkeypatch.setitem(SOURCES, "stripes", Source({"rows": ("s0", "s1")}, stripes, {"s0": "dark"}, no_stripes))
-    profile = profiles.load("smoke", ["space.num_classes=2", "space.resolution=8"])
+    profile = profiles.load("smoke")
     counts = {"train_per_class": 3, "valid_per_class": 2, "test_per_class": 4}
     data = profile.data.model_copy(update={"source": "stripes", **counts})
-    return Run(profile.model_copy(update={"data": data}), root=tmp_path, progress=False)
+    space = profile.space.model_copy(update={"num_classes": 2, "resolution": 8})
+    return Run(profile.model_copy(update={"data": data, "space": space}), root=tmp_path, progress=False)
 
 
 def test_a_new_data_set_is_one_entry(run):

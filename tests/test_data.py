@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep import tiny_imagenet
+from data_prep.catalogue import SOURCES
 from data_prep.partition import hold_out
 from eas_core.base import records
 from eas_core.base.errors import CheckpointError, DataError
@@ -69,7 +71,7 @@ def test_more_training_images_leave_the_test_split_alone(cache, tmp_path):
 
 def test_prepared_splits_are_reused(cache, monkeypatch):
     splits.load(SETTINGS, 32, cache)
-    monkeypatch.setattr(splits, "_prepare", lambda *_: pytest.fail("prepared again"))
+    monkeypatch.setitem(SOURCES, "shapes10", replace(SOURCES["shapes10"], make=lambda _: pytest.fail("prepared again")))
     splits.load(SETTINGS, 32, cache)
     splits.load(with_settings(augment="crop", shift=3), 32, cache)  # augmentation is no part of the images
 
