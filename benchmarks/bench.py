@@ -31,7 +31,7 @@ from torch import Tensor
 from benchmarks import proposals
 from benchmarks.ofa_search import OfaAccuracy, OfaCost
 from benchmarks.timing import clock, median_ms, ratios, table
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.memory import PeakMemory, keep_freed_memory
 from eas_core.base.random import rng
 from eas_core.network import elastic, kernels
@@ -40,7 +40,7 @@ from eas_core.network.multi_path import PATH_HEADS, PathWeights, expected_madds_
 from eas_core.network.supernet import Supernet, initialise
 from eas_core.search.evolution import evolve
 from eas_core.search.predictor import AccuracyPredictor, search_objective
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space import cost
 from eas_core.space.search_space import Architecture, SearchSpace, sample
 from eas_core.training.train_generator import joint_loss
@@ -275,7 +275,7 @@ def encodings(space: SearchSpace, batch: int, rounds: int) -> dict:
 
 def evolution_times(ofa_scenarios: int) -> dict:
     """Wall seconds for 50 scenarios at once, and of ofa's search for one, all with population 100 and 500 generations."""
-    space, settings = SearchSpace(num_classes=60), profiles.Evolution()
+    space, settings = SearchSpace(num_classes=60), schema.Evolution()
     predictor = AccuracyPredictor(space, 10)
     predictor.initialise(rng(0, "bench", "predictor"))
     scenarios = [(t, budget) for budget in (160.0, 230.0, 330.0, 430.0, 530.0) for t in range(10)]
@@ -387,8 +387,8 @@ def main() -> None:
         "provenance": records.provenance(),
     }
     text = markdown(result)
-    records.write_atomic(RESULTS / "bench.json", (json.dumps(result, indent=1) + "\n").encode())
-    records.write_atomic(RESULTS / "README.md", text.encode())
+    files.write_atomic(RESULTS / "bench.json", (json.dumps(result, indent=1) + "\n").encode())
+    files.write_atomic(RESULTS / "README.md", text.encode())
     print(text)
 
 

@@ -27,7 +27,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.random import rng
 from eas_core.data.photographs import crop_box, crop_numbers, resize
 
@@ -150,7 +150,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"a GPU that consumes so many images a second ({result['gpu']['images_per_second']}) needs so many cores:")
     for rate, number in result["gpu"]["cores"].items():
         print(f"{rate:>8s} {number:4d}")
-    records.write_atomic(options.results, (json.dumps(result, indent=1) + "\n").encode())
+    files.write_atomic(options.results, (json.dumps(result, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

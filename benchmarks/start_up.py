@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from eas_core.base import records
+from eas_core.base import files, records
 
 RESULTS = Path(__file__).parent / "results" / "start_up.json"
 ROUNDS = 11
@@ -52,7 +52,7 @@ def main() -> None:
             f"| {name} | {wall[name]:.2f} | {cpu[name]:.2f} | {limit or ''} | {cpu['import torch'] / cpu[name]:.1f} |"
         )
     result = {"wall": wall, "cpu": cpu, "provenance": records.provenance()}
-    records.write_atomic(RESULTS, (json.dumps(result, indent=1) + "\n").encode())
+    files.write_atomic(RESULTS, (json.dumps(result, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.devices import Devices
 from eas_core.base.errors import EASError
 from eas_core.base.parsing import parse_json
@@ -30,7 +30,7 @@ from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet, initialise
 from eas_core.runs.run import usable_device
 from eas_core.search import evaluate
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.space.search_space import sample
 from eas_core.training.train_generator import train_generator
 from eas_core.training.train_supernet import train_supernet, train_teacher
@@ -46,7 +46,7 @@ def synthetic(count: int, classes: int, resolution: int, device: str) -> Split:
     return Split("synthetic", images.to(device), labels, "")
 
 
-def network_of(profile: profiles.Profile, device: str) -> Supernet:
+def network_of(profile: schema.Profile, device: str) -> Supernet:
     network = Supernet(profile.search_space())
     initialise(network, rng(0, "weights"))
     return network.to(device, memory_format=torch.channels_last)
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> None:
         torch.set_num_threads(options.threads)
     try:  # before anything is measured
         device = usable_device(options.device)
-        kept = records.read_json(options.results, "results") if options.results.exists() else {}
+        kept = files.read_json(options.results, "results") if options.results.exists() else {}
     except EASError as error:
         parser.error(str(error))
     where = records.provenance(device)
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> None:
             continue
         print(f"{label}: " + ", ".join(f"{stage} {rate:.3g}/s" for stage, rate in rows[label].items()), flush=True)
     kept[name] = {"batch": options.batch, "rates": rows, "provenance": where}
-    records.write_atomic(options.results, (json.dumps(kept, indent=1) + "\n").encode())
+    files.write_atomic(options.results, (json.dumps(kept, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

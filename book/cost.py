@@ -7,13 +7,13 @@ from pathlib import Path
 
 from data_prep import imagenet
 from eas_core.base.parsing import parse_json
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 
 HELD_OUT = 10_000  # training photographs, section 4
 HOUR = 3600
 
 
-def hours(profile: profiles.Profile, rates: dict[str, dict[str, float]]) -> dict[str, float]:
+def hours(profile: schema.Profile, rates: dict[str, dict[str, float]]) -> dict[str, float]:
     """Hours of each stage of one seed, for measured rates in float32: images, or scenarios, a second."""
     plain = rates["float32"]
     classes = [wnid for task in imagenet.TASKS[profile.name].values() for wnid in task]

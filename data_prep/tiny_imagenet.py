@@ -18,7 +18,7 @@ import struct
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_prep import pictures
+from data_prep.partition import Labelled, partition
 from eas_core.base.errors import DataError
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
@@ -175,6 +176,19 @@ def load(path: str | os.PathLike, resolution: int, *, progress: bool = True) -> 
     return Photographs(images[0], labels[0], images[1], labels[1], names[0], names[1])
 
 
+def splits(
+    path: str | None, per_class: Mapping[str, int], resolution: int, seed: int, cache: Path
+) -> dict[str, Labelled]:
+    """The three splits, their validation images held out of the training images by `seed`.
+
+    Without a `path` the official zip is downloaded into `cache`, once. What is missing, damaged or too little raises
+    DataError.
+    """
+    found = load(path or _official_zip(cache), resolution)
+    pool, test = (found.train_images, found.train_labels), (found.test_images, found.test_labels)
+    return partition(pool, test, per_class, seed)
+
+
 def check(path: str | os.PathLike) -> None:
     """Raise DataError if `path` is not Tiny-ImageNet, as its files are named; no photograph is read."""
     with _open(path) as (members, read):
@@ -220,6 +234,14 @@ def download(folder: str | os.PathLike, url: str = URL, sha256: str | None = SHA
         with suppress(OSError):
             part.unlink()
     return target
+
+
+def _official_zip(cache: Path) -> Path:
+    """The official zip when no `data.path` is given: downloaded once into the cache, its SHA-256 checked."""
+    try:
+        return download(cache)
+    except DataError as error:
+        raise DataError(f"data.path: not set, and {error}; or give the zip, --set data.path=FILE.zip") from error
 
 
 def _verify(path: Path, sha256: str, source: str) -> None:

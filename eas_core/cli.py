@@ -387,10 +387,10 @@ def _release(options) -> None:
 
 
 def _check_out(options) -> None:
-    from eas_core.base import records
+    from eas_core.base import files
 
     if options.out:
-        records.check_folder(options.out, "--out")
+        files.check_folder(options.out, "--out")
 
 
 if __name__ == "__main__":

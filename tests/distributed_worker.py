@@ -16,12 +16,12 @@ import torch
 from helpers import SMALL, TASKS, random_split
 from test_training import PROFILE
 
-from eas_core.base import devices, records
+from eas_core.base import devices, files, records
 from eas_core.base.errors import DevicesError
 from eas_core.base.random import rng
 from eas_core.network.generator import GATE_HEADS, ArchitectureGenerator
 from eas_core.network.multi_path import PATH_HEADS
-from eas_core.network.norm import BatchNorm2d
+from eas_core.network.norm import BatchNorm2d, synchronised
 from eas_core.network.supernet import Supernet, initialise
 from eas_core.space.search_space import sample
 from eas_core.training import loop, train_generator, train_supernet
@@ -102,7 +102,7 @@ def normalised(norm: BatchNorm2d, x: torch.Tensor, team: devices.Devices = devic
     """Output, running statistics and gradients of a layer, for a loss that weighs outputs of whole batches differently."""
     x = team.share(x).clone().requires_grad_()
     weights = torch.linspace(-1, 1, x.numel() * team.count, dtype=x.dtype) ** 3
-    with team.synchronised(norm):
+    with synchronised(norm, team):
         y = norm(x)
     (y * team.share(weights).view(x.shape)).sum().backward()
     team.average_gradients(norm)
@@ -132,7 +132,7 @@ def main(folder: Path) -> None:
         records.save_tensors(folder / f"{case}-{rank}.safetensors", state, {"curve": curve})
 
     def say(case: str, lines: list[str]) -> None:
-        records.write_atomic(folder / f"{case}-{rank}.json", json.dumps(lines).encode())
+        files.write_atomic(folder / f"{case}-{rank}.json", json.dumps(lines).encode())
 
     for case, (stage, profile, dtype) in CASES.items():
         keep(case, *trained(stage, profile, folder / case, dtype, devices=team))

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import torch._dynamo  # noqa: F401  the first step would import it, in every sitting anew
 
-from eas_core.base import records
+from eas_core.base import checkpoints, files
 from eas_core.training import loop
 
 STEPS = 1200
@@ -101,7 +101,7 @@ def die_while_writing(moment: str, number: int) -> None:
             if moment == {1: "between", 2: "renamed"}[counts["replaced"]]:
                 die()
 
-    records.open, records.os.fsync, records.os.replace = opened, fsync, replace
+    files.open, files.os.fsync, files.os.replace = opened, fsync, replace
 
 
 def sitting(folder: Path, seconds: float | None = None, moment: str = "", number: int = 0) -> int:
@@ -139,7 +139,7 @@ def main(root: Path, seed: int) -> dict:
             break
         kills["killed"] += 1
         path = folders["killed"] / "checkpoint.pt"
-        steps.append(records.load_checkpoint(path)["step"] if path.exists() else 0)
+        steps.append(checkpoints.load_checkpoint(path)["step"] if path.exists() else 0)
     for moment in MOMENTS:
         kills["writing"] += sitting(folders["writing"], None, moment, draw.randint(2, 5)) == -signal.SIGKILL
     left = [len(list(folders["writing"].glob(".*.part")))]

@@ -20,7 +20,7 @@ import yaml
 from eas_core import cli
 from eas_core.base import devices
 from eas_core.runs import releases, run
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ("eas", "make", "snakemake", "papermill", "python", "torchrun", "accelerate", "srun", "pip", "conda")
@@ -375,7 +375,7 @@ def test_a_releases_command_gives_its_settings_back(where):
     assert_gives_back(record, profile)
 
 
-def assert_gives_back(record: dict, profile: str) -> profiles.Profile:
+def assert_gives_back(record: dict, profile: str) -> schema.Profile:
     command = releases.command(record, profile)
     assert "null" not in command
     options = read_eas(shlex.split(command.replace("\\\n", " "))[1:])

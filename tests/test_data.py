@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,18 +11,21 @@ from helpers import TASKS, one_line, random_split
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_prep import tiny_imagenet
+from data_prep.catalogue import SOURCES
+from data_prep.partition import hold_out
 from eas_core.base import records
 from eas_core.base.errors import CheckpointError, DataError
 from eas_core.base.random import rng
 from eas_core.data import sources, splits
-from eas_core.data.splits import MEAN, STD, augment, epoch_order, hold_out, normalise
-from eas_core.settings import profiles
+from eas_core.data.splits import MEAN, STD, augment, epoch_order, normalise
+from eas_core.settings import profiles, schema
 from eas_core.training.train_supernet import batch, steps_of
 
 SETTINGS = profiles.load("smoke").data
 
 
-def with_settings(**changes) -> profiles.Data:
+def with_settings(**changes) -> schema.Data:
     return SETTINGS.model_copy(update=changes)
 
 
@@ -67,7 +71,7 @@ def test_more_training_images_leave_the_test_split_alone(cache, tmp_path):
 
 def test_prepared_splits_are_reused(cache, monkeypatch):
     splits.load(SETTINGS, 32, cache)
-    monkeypatch.setattr(splits, "_prepare", lambda *_: pytest.fail("prepared again"))
+    monkeypatch.setitem(SOURCES, "shapes10", replace(SOURCES["shapes10"], make=lambda _: pytest.fail("prepared again")))
     splits.load(SETTINGS, 32, cache)
     splits.load(with_settings(augment="crop", shift=3), 32, cache)  # augmentation is no part of the images
 
@@ -102,7 +106,7 @@ def test_a_prepared_split_without_a_digest_is_one_line(tmp_path):
 
 
 def test_without_a_path_and_a_network_photographs_are_asked_for_in_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(splits.tiny_imagenet.urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(tiny_imagenet.urllib.request, "urlopen", no_network)
     with pytest.raises(DataError) as error:
         splits.load(with_settings(source="tiny-imagenet"), 32, tmp_path)
     assert "data.path" in one_line(error.value)
@@ -116,15 +120,13 @@ def photographs(path, resolution):
     """Eight training and four test images a class instead of what ``path`` holds."""
     train, test = (np.repeat(np.arange(60), n) for n in (8, 4))
     images = [np.zeros((len(labels), 3, resolution, resolution), np.uint8) for labels in (train, test)]
-    return splits.tiny_imagenet.Photographs(images[0], train, images[1], test, [], [])
+    return tiny_imagenet.Photographs(images[0], train, images[1], test, [], [])
 
 
 def test_without_a_path_the_official_zip_is_downloaded_into_the_cache(tmp_path, monkeypatch):
     fetched = []
-    monkeypatch.setattr(splits.tiny_imagenet, "download", lambda folder: fetched.append(folder) or "the.zip")
-    monkeypatch.setattr(
-        splits.tiny_imagenet, "load", lambda path, size: fetched.append(path) or photographs(path, size)
-    )
+    monkeypatch.setattr(tiny_imagenet, "download", lambda folder: fetched.append(folder) or "the.zip")
+    monkeypatch.setattr(tiny_imagenet, "load", lambda path, size: fetched.append(path) or photographs(path, size))
     settings = with_settings(source="tiny-imagenet", train_per_class=5, valid_per_class=3, test_per_class=4)
     train, valid, test = splits.load(settings, 8, tmp_path)
     assert fetched == [tmp_path, "the.zip"]
@@ -136,7 +138,7 @@ def test_without_a_path_the_official_zip_is_downloaded_into_the_cache(tmp_path, 
     [((6, 3, 4), "data.train_per_class + data.valid_per_class = 9"), ((5, 3, 5), "data.test_per_class = 5")],
 )
 def test_more_images_than_a_class_has_are_one_line(tmp_path, monkeypatch, counts, said):
-    monkeypatch.setattr(splits.tiny_imagenet, "load", photographs)
+    monkeypatch.setattr(tiny_imagenet, "load", photographs)
     names = ("train_per_class", "valid_per_class", "test_per_class")
     settings = with_settings(source="tiny-imagenet", path="the.zip", **dict(zip(names, counts, strict=True)))
     with pytest.raises(DataError) as error:

@@ -14,7 +14,7 @@ from distributed_worker import CASES, OPTIONS, SHORT, layer, new_network, normal
 from helpers import SMALL, bits, one_line
 from test_training import PROFILE
 
-from eas_core.base import devices, records
+from eas_core.base import checkpoints, devices, records
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.errors import CheckpointError, DevicesError, EASError
 from eas_core.network.calibrate import calibrate
@@ -89,7 +89,7 @@ def test_processes_stop_together_and_go_on_to_what_an_undisturbed_training_gives
 
 
 def test_one_process_goes_on_where_two_have_stopped(two):
-    assert records.load_checkpoint(two / "handed over" / "checkpoint.pt")["step"] == 1
+    assert checkpoints.load_checkpoint(two / "handed over" / "checkpoint.pt")["step"] == 1
     _, curve = trained("supernet", SHORT, two / "handed over")
     for point, expected in zip(curve, found(two, "supernet in float32")[1], strict=True):
         assert point == pytest.approx(expected, rel=1e-4)

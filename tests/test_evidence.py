@@ -13,7 +13,7 @@ import pytest
 import torch
 from helpers import one_line
 
-from eas_core.base import records
+from eas_core.base import checkpoints, files, records
 from eas_core.base.errors import DataError, EASError
 from eas_core.base.random import rng
 from eas_core.runs import jobs, ofa, results, specialized, store, tested, trained
@@ -111,10 +111,10 @@ def test_interrupted_pairs_continue_and_end_alike(smoke_run, smoke_evidence, tmp
     with pytest.raises(Stopped, match="run again to continue"):
         ofa.pairs(replace(run, deadline=0.0))
     path = run.folder("pairs") / "checkpoint.pt"
-    partial = records.load_checkpoint(path)
+    partial = checkpoints.load_checkpoint(path)
     assert len(partial["accuracy"]) == 1
     partial["accuracy"][0][0] = 0.125  # shows that what was measured before is used, not measured again
-    records.save_checkpoint(path, {**partial, "seconds": 1.0})
+    checkpoints.save_checkpoint(path, {**partial, "seconds": 1.0})
     tensors, record = ofa.pairs(run)
     assert tensors["accuracy"][0, 0] == 0.125
     assert torch.equal(tensors["accuracy"][1:], whole["accuracy"][1:])
@@ -152,10 +152,10 @@ def test_pairs_of_every_kind_are_different_and_seen_on_the_images_asked_for(cost
 def test_pairs_are_saved_when_a_checkpoint_is_due(seconds, saved, smoke_run, tmp_path, monkeypatch):
     run = copy_of(smoke_run, tmp_path, "teacher", "supernet")
     run = make_run("smoke", 0, tmp_path, ["pairs.count=10"], "cpu", progress=False)
-    states, real = [], records.save_checkpoint
+    states, real = [], checkpoints.save_checkpoint
     monkeypatch.setattr(ofa, "CHECKPOINT_SECONDS", seconds)
     monkeypatch.setattr(
-        records, "save_checkpoint", lambda path, state: states.append(len(state["accuracy"])) or real(path, state)
+        checkpoints, "save_checkpoint", lambda path, state: states.append(len(state["accuracy"])) or real(path, state)
     )
     ofa.pairs(run)
     assert len(states) >= saved and (saved or not states)
@@ -165,7 +165,7 @@ def test_a_stage_that_another_process_completed_meanwhile_is_not_made_again(smok
     copy = copy_of(smoke_run, tmp_path, "teacher")
     folder, record = copy.folder("teacher"), copy.folder("teacher") / "record.json"
     hidden = record.rename(tmp_path / "record.json")
-    with records.only_writer(folder):
+    with files.only_writer(folder):
         other = threading.Thread(
             target=lambda: found.append(store._once(folder, "teacher", lambda: pytest.fail("made")))
         )

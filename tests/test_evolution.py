@@ -17,13 +17,13 @@ from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
 from eas_core.search.evolution import evolve
 from eas_core.search.predictor import AccuracyPredictor, fit, search_objective
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.cost import MILLION, budget_range, cost_of_index, cost_tables, madds
 from eas_core.space.search_space import SearchSpace, from_index, one_hot_of_index, to_index
 
 FULL = SearchSpace(num_classes=60)
 LOW, HIGH = budget_range(SMALL)
-QUICK = profiles.Evolution(population=20, generations=15)
+QUICK = schema.Evolution(population=20, generations=15)
 
 
 def random_predictor(space: SearchSpace = SMALL, tasks: int = 3, seed: int = 0) -> AccuracyPredictor:
@@ -42,7 +42,7 @@ def fitted_predictor(seed: int) -> AccuracyPredictor:
     value = value + 0.5 * torch.randn(value.shape, generator=draw)
     accuracy = (0.7 + 0.02 * (value - value.mean(0)) / value.std(0)).clamp(0, 1)
     predictor = AccuracyPredictor(FULL, 3)
-    fit(predictor, codes, accuracy, profiles.Predictor(epochs=40), draw, progress=False)
+    fit(predictor, codes, accuracy, schema.Predictor(epochs=40), draw, progress=False)
     return predictor
 
 
@@ -96,7 +96,7 @@ def test_evaluations_are_counted_and_no_more_than_once_for_all_takes():
         counts.add_(torch.bincount(scenario, minlength=2))
         return inner(index, scenario)
 
-    settings_ = profiles.Evolution(population=40, generations=30)
+    settings_ = schema.Evolution(population=40, generations=30)
     evolve(counted, SMALL, [1.0, 2.0], settings_, rng(0))
     assert (counts <= 40 * 31).all() and (counts > 40 * 31 - 200).all()
 
@@ -109,7 +109,7 @@ def test_an_additive_objective_is_solved_exactly():
     def objective(index, scenario):
         return value[torch.arange(45), index].sum(1)
 
-    (best,), _ = evolve(objective, SMALL, [2 * HIGH], profiles.Evolution(population=50, generations=60), rng(0))
+    (best,), _ = evolve(objective, SMALL, [2 * HIGH], schema.Evolution(population=50, generations=60), rng(0))
     assert best.architecture == from_index(value.argmax(1)[None])[0]
 
 
@@ -151,7 +151,7 @@ def test_not_behind_once_for_alls_search_at_equal_evaluations(seed):
     from benchmarks.ofa_search import OfaAccuracy, OfaCost
 
     predictor, budgets = fitted_predictor(seed), [200.0, 320.0]
-    ours, _ = evolve(search_objective(predictor, [None] * 2), FULL, budgets, profiles.Evolution(), rng(seed, "ours"))
+    ours, _ = evolve(search_objective(predictor, [None] * 2), FULL, budgets, schema.Evolution(), rng(seed, "ours"))
     for best, budget in zip(ours, budgets, strict=True):
         random.seed(seed)
         np.random.seed(seed)
@@ -173,7 +173,7 @@ def test_small_searches_end_within_their_evaluations(population, generations):
         asked.append(len(index))
         return inner(index, scenario)
 
-    settings_ = profiles.Evolution(population=population, generations=generations)
+    settings_ = schema.Evolution(population=population, generations=generations)
     (best,), (history,) = evolve(counted, SMALL, [1.5], settings_, rng(0))
     limit = population * (generations + 1)
     assert limit - max(population, 120) < sum(asked) <= limit

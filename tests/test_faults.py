@@ -17,7 +17,7 @@ import torch
 from helpers import bits, one_line
 
 from eas_core import cli
-from eas_core.base import progress, records
+from eas_core.base import checkpoints, files, progress
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.runs.run import make_run
 from eas_core.training import loop
@@ -109,7 +109,7 @@ def damaged(good: bytes) -> dict[str, bytes]:
 @pytest.mark.parametrize("damage", damaged(b"x" * 100))
 def test_a_damaged_checkpoint_is_told_and_the_one_before_used(damage, tmp_path, capsys, undisturbed):
     path = stop_after(tmp_path, 5)
-    assert records.load_checkpoint(records.previous_checkpoint(path))["step"] == 4
+    assert checkpoints.load_checkpoint(checkpoints.previous_checkpoint(path))["step"] == 4
     path.write_bytes(damaged(path.read_bytes())[damage])
     assert tiny(tmp_path) == undisturbed
     (line,) = capsys.readouterr().err.splitlines()
@@ -122,8 +122,8 @@ def test_after_a_damaged_checkpoint_both_copies_are_whole_again(tmp_path, capsys
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(Stopped):
         tiny(tmp_path, deadline=0.0)
-    files = (path, records.previous_checkpoint(path))
-    assert [records.load_checkpoint(file)["step"] for file in files] == [5, 4]
+    both = (path, checkpoints.previous_checkpoint(path))
+    assert [checkpoints.load_checkpoint(file)["step"] for file in both] == [5, 4]
 
 
 def test_a_checkpoint_that_is_not_there_is_told_and_the_one_before_used(tmp_path, capsys, undisturbed):
@@ -134,7 +134,7 @@ def test_a_checkpoint_that_is_not_there_is_told_and_the_one_before_used(tmp_path
 
 def test_two_damaged_checkpoints_are_one_line_and_stay(tmp_path, capsys):
     path = stop_after(tmp_path, 3)
-    for file in (path, records.previous_checkpoint(path)):
+    for file in (path, checkpoints.previous_checkpoint(path)):
         file.write_bytes(file.read_bytes()[:-1])
     before = content(tmp_path)
     with pytest.raises(CheckpointError) as error:
@@ -183,7 +183,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_usable(call, name, tmp_path, mon
     assert {p: b for p, b in content(tmp_path).items() if "metrics" not in p} == {
         p: b for p, b in before.items() if "metrics" not in p
     }
-    assert records.load_checkpoint(path)["step"] == 4
+    assert checkpoints.load_checkpoint(path)["step"] == 4
     assert tiny(tmp_path) == undisturbed
     assert without_times(metrics(tmp_path)) == undisturbed[1]
 
@@ -193,14 +193,14 @@ def test_a_full_disk_leaves_the_last_checkpoint_usable(call, name, tmp_path, mon
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(records, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.1)
 
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from eas_core.base import records
-with records.only_writer(Path(sys.argv[1])):
+from eas_core.base import files
+with files.only_writer(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -234,7 +234,7 @@ def test_a_second_writer_refuses_and_names_the_first_and_a_killed_one_blocks_nob
 
 
 def test_a_writer_that_is_about_to_end_is_waited_for(tmp_path, holder, monkeypatch, undisturbed):
-    monkeypatch.setattr(records, "LOCK_SECONDS", 30.0)
+    monkeypatch.setattr(files, "LOCK_SECONDS", 30.0)
     first = holder(tmp_path)
     threading.Timer(0.3, first.kill).start()
     assert tiny(tmp_path) == undisturbed
@@ -249,12 +249,12 @@ def test_a_second_thread_refuses_and_other_folders_are_free(tmp_path):
         except EASError as error:
             said.append(one_line(error))
 
-    with records.only_writer(tmp_path / "a"):
+    with files.only_writer(tmp_path / "a"):
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
         tiny(tmp_path / "b")
-        with records.only_writer(tmp_path / "a"):  # who holds a folder may hold it again
+        with files.only_writer(tmp_path / "a"):  # who holds a folder may hold it again
             pass
         assert (tmp_path / "a" / ".lock").exists()
     assert len(said) == 1 and f"pid {os.getpid()}" in said[0]
@@ -278,7 +278,7 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch, capsys, undi
     def no_locks(*_, **__):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    monkeypatch.setattr(records.FileLock, "acquire", no_locks)
+    monkeypatch.setattr(files.FileLock, "acquire", no_locks)
     assert tiny(tmp_path) == undisturbed
     (line,) = capsys.readouterr().err.splitlines()
     assert str(tmp_path) in line and "cannot be locked" in line
@@ -298,13 +298,13 @@ def test_metrics_are_a_line_a_point_and_go_on_where_the_checkpoint_was_made(tmp_
 
 
 def test_metrics_of_an_abandoned_training_are_not_continued(tmp_path, undisturbed):
-    records.remove_checkpoints(stop_after(tmp_path, 6))
+    checkpoints.remove_checkpoints(stop_after(tmp_path, 6))
     tiny(tmp_path)
     assert without_times(metrics(tmp_path)) == undisturbed[1]
 
 
 def test_a_number_that_is_not_finite_is_null_in_metrics(tmp_path):
-    records.append_line(tmp_path / "m.jsonl", {"step": 1, "loss": float("nan"), "rate": float("inf")})
+    files.append_line(tmp_path / "m.jsonl", {"step": 1, "loss": float("nan"), "rate": float("inf")})
     assert (tmp_path / "m.jsonl").read_text() == '{"step": 1, "loss": null, "rate": null}\n'
 
 
@@ -360,7 +360,7 @@ def test_sigterm_twice_in_one_step_still_saves(tmp_path, monkeypatch, undisturbe
     monkeypatch.setattr(torch.Tensor, "backward", backward)
     with pytest.raises(Stopped):
         tiny(tmp_path)
-    assert records.load_checkpoint(tmp_path / "checkpoint.pt")["step"] == 5
+    assert checkpoints.load_checkpoint(tmp_path / "checkpoint.pt")["step"] == 5
     assert tiny(tmp_path) == undisturbed
 
 

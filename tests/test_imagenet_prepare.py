@@ -34,6 +34,7 @@ from data_prep.imagenet.prepare import _require_all, decoders, prepare
 from data_prep.imagenet.reader import open_packed
 from data_prep.imagenet.truth import read
 from eas_core import cli
+from eas_core.base import files as whole_files
 from eas_core.base import records
 from eas_core.base.errors import DataError
 
@@ -580,7 +581,7 @@ def test_an_official_archive_without_ground_truth_asks_for_it(photos, tmp_path):
 def test_killed_after_every_few_writes_it_ends_with_the_same_bytes(folders, tmp_path, monkeypatch):
     monkeypatch.setattr(pack, "UNIT", 40)
     make(folders, tmp_path / "undisturbed")
-    out, honest = tmp_path / "killed", records.write_atomic
+    out, honest = tmp_path / "killed", whole_files.write_atomic
     kills, examined = 0, []
     while kills < 100:
         child = os.fork()
@@ -596,7 +597,7 @@ def test_killed_after_every_few_writes_it_ends_with_the_same_bytes(folders, tmp_
                     os.kill(os.getpid(), signal.SIGKILL)
                 honest(path, content)
 
-            records.write_atomic = pack.write_atomic = deadly
+            whole_files.write_atomic = records.write_atomic = pack.write_atomic = deadly
             status = 1
             try:
                 make(folders, out, workers=2)

@@ -21,7 +21,7 @@ import yaml
 from helpers import one_line
 
 from eas_core import cli
-from eas_core.base import records
+from eas_core.base import checkpoints, records
 from eas_core.base.errors import EASError
 from eas_core.base.random import rng
 from eas_core.evidence import claims
@@ -333,11 +333,11 @@ def sealed(state: object, pickled: bytes | None = None) -> bytes:
         buffer = io.BytesIO()
         torch.save(state, buffer)
         pickled = buffer.getvalue()
-    return records.MAGIC + hashlib.sha256(pickled).digest() + pickled
+    return checkpoints.MAGIC + hashlib.sha256(pickled).digest() + pickled
 
 
 def changed(good: bytes, **changes: object) -> bytes:
-    state = torch.load(io.BytesIO(good[records.HEADER :]), weights_only=True)
+    state = torch.load(io.BytesIO(good[checkpoints.HEADER :]), weights_only=True)
     return sealed({name: value for name, value in {**state, **changes}.items() if value is not ...})
 
 
@@ -363,7 +363,7 @@ CHECKPOINTS = cases(
     {f"bit {n}": lambda good, n=n: flipped(good, n) for n in range(15)},
     {
         "wrong magic": lambda good: b"EASckpt2" + good[8:],
-        "no header": lambda good: good[records.HEADER :],
+        "no header": lambda good: good[checkpoints.HEADER :],
         "longer": lambda good: good + b"x",
         "twice": lambda good: good + good,
         "zeros": lambda good: bytes(len(good)),
@@ -376,7 +376,7 @@ CHECKPOINTS = cases(
         "sealed list": lambda good: sealed([1, 2]),
         "sealed number": lambda good: sealed(3),
         "sealed tensor": lambda good: sealed(torch.zeros(3)),
-        "sealed cut": lambda good: sealed(None, good[records.HEADER : -100]),
+        "sealed cut": lambda good: sealed(None, good[checkpoints.HEADER : -100]),
     },
     {name: lambda good, changes=changes: changed(good, **changes) for name, changes in CHANGES.items()},
 )  # fmt: skip

@@ -19,7 +19,7 @@ from eas_core.network.multi_path import (
     path_weights,
 )
 from eas_core.search.specialize import propose
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.cost import budget_range, madds
 from eas_core.space.search_space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, from_gates, from_index
 from eas_core.training.train_generator import train_generator
@@ -127,7 +127,7 @@ def test_gate_logits_are_the_marginals_of_the_paths():
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 3.0, 30.0]), st.floats(0.0, 1.0))
 def test_no_candidate_of_a_path_generator_exceeds_its_budget(seed, scale, share):
     budget = LOW + share * (HIGH - LOW)
-    settings = profiles.Specialize(samples=64, candidates=5, budgets=(1.0,))
+    settings = schema.Specialize(samples=64, candidates=5, budgets=(1.0,))
     for proposal in propose(path_generator(seed, scale), SMALL, [(0, budget), (2, budget)], settings, seed):
         assert all(cost <= 1e6 * budget for cost in madds(SMALL, list(proposal.candidates)))
 

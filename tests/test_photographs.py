@@ -26,7 +26,7 @@ from data_prep import imagenet
 from data_prep.imagenet.prepare import prepare
 from data_prep.imagenet.reader import open_packed
 from eas_core import cli
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.devices import Devices
 from eas_core.base.errors import DataError, ProfileError
 from eas_core.base.random import rng
@@ -36,7 +36,7 @@ from eas_core.data.splits import Split, augmented, load, normalise
 from eas_core.evidence import tables
 from eas_core.runs import releases, trained
 from eas_core.runs.run import Run, make_run
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.show import figures
 from eas_core.training.loop import Stopped
 from eas_core.training.train_supernet import batch, teacher_logits
@@ -108,7 +108,7 @@ def run_on(path, root, **changes) -> Run:
     return make_run("imagenet-10", 0, root, overrides(path, **changes), "cpu", progress=False)
 
 
-def settings_of(path, **changes) -> profiles.Data:
+def settings_of(path, **changes) -> schema.Data:
     return profiles.load("imagenet-10").data.model_copy(update={"path": str(path), **changes})
 
 
@@ -365,14 +365,14 @@ def test_translations_take_the_centre(packed, splits):
 # ---------------------------------------------------------------- settings
 
 
-@pytest.mark.parametrize("source", profiles.PACKED)
+@pytest.mark.parametrize("source", schema.PACKED)
 def test_without_a_pack_one_line_says_which_command_makes_it(source, tmp_path, packed):
     settings = profiles.load(source).data
     (tmp_path / "file").write_text("x")
     index = tmp_path / "old" / "packed" / "index.safetensors"
     records.save_tensors(index, {}, {"source": source})
     records.save_tensors(tmp_path / "list" / "packed" / "index.safetensors", {}, [1])
-    records.write_atomic(tmp_path / "cut" / "packed" / "index.safetensors", index.read_bytes()[:20])
+    files.write_atomic(tmp_path / "cut" / "packed" / "index.safetensors", index.read_bytes()[:20])
     odd = (tmp_path, *(tmp_path / name for name in ("nothing", "file", "old", "list", "cut", "nul\0", "x" * 5000)))
     for path in (None, "", *map(str, odd)):
         for work in (sources.pack_digest, lambda settings: load(settings, SIZE, tmp_path)):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from eas_core.base.errors import DataError, EASError, SpaceError
 from eas_core.base.random import rng
 from eas_core.search.predictor import AccuracyPredictor, fit, predict, rank_correlation, search_objective
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.search_space import LARGEST, SMALLEST, one_hot, one_hot_of_index, sample, to_index
 
-SHORT = profiles.Predictor(epochs=60, batch_size=64, hidden=64)
+SHORT = schema.Predictor(epochs=60, batch_size=64, hidden=64)
 
 
 def small_predictor(tasks: int = 3, seed: int = 0) -> AccuracyPredictor:
@@ -65,7 +65,7 @@ def test_it_orders_architectures_that_it_has_not_seen():
 def test_the_papers_learning_rate_does_not_collapse_to_one_prediction(tasks, shared, seed):
     """Where tasks agree their gradients add up; without a limit on it some runs end with one value for all."""
     codes, accuracy = made_up_pairs(900, tasks, seed, shared)
-    settings = profiles.Predictor(epochs=40)
+    settings = schema.Predictor(epochs=40)
     predictor, curve = fitted(codes[:700], accuracy[:700], seed, settings)
     assert curve[-1]["loss"] < 0.5
     with torch.no_grad():
@@ -74,7 +74,7 @@ def test_the_papers_learning_rate_does_not_collapse_to_one_prediction(tasks, sha
 
 def test_equal_generators_fit_equal_weights_whatever_was_there_before():
     codes, accuracy = made_up_pairs(70, 2)
-    settings = profiles.Predictor(epochs=3, batch_size=32, hidden=16)
+    settings = schema.Predictor(epochs=3, batch_size=32, hidden=16)
     predictors = [fitted(codes, accuracy, seed, settings)[0] for seed in (0, 0, 1)]
     fit(predictors[1], codes, accuracy, settings, rng(0, "fit"), progress=False)  # a second time, over fitted weights
     first, again, other = (bits(predictor.state_dict()) for predictor in predictors)
@@ -83,7 +83,7 @@ def test_equal_generators_fit_equal_weights_whatever_was_there_before():
 
 def test_fewer_pairs_than_a_batch_are_one_batch():
     codes, accuracy = made_up_pairs(10, 2)
-    _, curve = fitted(codes, accuracy, settings=profiles.Predictor(epochs=30, batch_size=256, hidden=32))
+    _, curve = fitted(codes, accuracy, settings=schema.Predictor(epochs=30, batch_size=256, hidden=32))
     assert curve[-1]["loss"] < curve[0]["loss"]
 
 
@@ -168,9 +168,9 @@ def test_impossible_pairs_are_refused_in_one_line(codes, accuracy, message):
 
 def test_divergence_names_the_learning_rate():
     codes, accuracy = made_up_pairs(60, 2)
-    optimizer = profiles.Optimizer(kind="sgd", lr=1e8, momentum=0.9)
+    optimizer = schema.Optimizer(kind="sgd", lr=1e8, momentum=0.9)
     with pytest.raises(EASError, match="predictor.optimizer.lr: 1e[+]08") as error:
-        fitted(codes, accuracy, settings=profiles.Predictor(epochs=20, hidden=16, optimizer=optimizer))
+        fitted(codes, accuracy, settings=schema.Predictor(epochs=20, hidden=16, optimizer=optimizer))
     one_line(error.value)
 
 

@@ -8,7 +8,7 @@ import yaml
 from helpers import one_line
 
 from eas_core.base.errors import EASError, ProfileError
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.space.cost import budget_range
 
 SMOKE = yaml.safe_load((profiles.FOLDER / "smoke.yaml").read_text())
@@ -143,7 +143,7 @@ def test_any_wrong_value_anywhere_is_one_line(section, tmp_path):
     assert refused >= 7 * len(SMOKE[section])
 
 
-@pytest.mark.parametrize("section", [s for s in SMOKE if profiles.Profile.model_fields[s].is_required()])
+@pytest.mark.parametrize("section", [s for s in SMOKE if schema.Profile.model_fields[s].is_required()])
 def test_a_missing_section_is_named(section, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text(yaml.safe_dump({name: value for name, value in SMOKE.items() if name != section}))
@@ -188,7 +188,7 @@ def test_every_setting_of_every_section_can_be_overridden_whether_the_file_holds
 
     def leaves(settings, path=()):
         for key, value in settings:
-            yield from leaves(value, (*path, key)) if isinstance(value, profiles.Settings) else [((*path, key), value)]
+            yield from leaves(value, (*path, key)) if isinstance(value, schema.Settings) else [((*path, key), value)]
 
     for path, value in leaves(plain):
         text = json.dumps(list(map(dict, value)) if path[-1] == "stages" else value)

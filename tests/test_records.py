@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers import SMALL, bits, one_line
 
-from eas_core.base import records
+from eas_core.base import checkpoints, files, records
 from eas_core.base.errors import CheckpointError, DataError, EASError
 from eas_core.network.supernet import Supernet
 from eas_core.settings.stages import STAGES, versions
@@ -27,30 +27,30 @@ def test_a_key_depends_on_the_settings_and_not_on_their_order():
 
 def test_writing_makes_folders_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "a" / "b" / "file"
-    records.write_atomic(path, b"one")
-    records.write_atomic(path, b"two")
+    files.write_atomic(path, b"one")
+    files.write_atomic(path, b"two")
     assert path.read_bytes() == b"two" and os.listdir(path.parent) == ["file"]
 
 
 @pytest.mark.parametrize("broken", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, broken):
     path = tmp_path / "file"
-    records.write_atomic(path, b"old")
+    files.write_atomic(path, b"old")
     monkeypatch.setattr(os, broken, full_disk)
     with pytest.raises(EASError) as error:
-        records.write_atomic(path, b"new")
+        files.write_atomic(path, b"new")
     assert "the disk is full" in one_line(error.value) and str(path) in str(error.value)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
 
 
 def test_a_write_that_the_system_refuses_halfway_leaves_the_old_file(tmp_path):
     path = tmp_path / "file"
-    records.write_atomic(path, b"old")
+    files.write_atomic(path, b"old")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # a real short write, as on a full disk
     try:
         with pytest.raises(EASError) as error:
-            records.save_checkpoint(path, {"weights": torch.zeros(10000)})
+            checkpoints.save_checkpoint(path, {"weights": torch.zeros(10000)})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "unchanged" in one_line(error.value)
@@ -60,7 +60,7 @@ def test_a_write_that_the_system_refuses_halfway_leaves_the_old_file(tmp_path):
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(EASError) as error:
-        records.write_atomic(tmp_path / "file" / "record.json", b"x")
+        files.write_atomic(tmp_path / "file" / "record.json", b"x")
     one_line(error.value)
     assert (tmp_path / "file").read_text() == "not a folder"
 
@@ -112,19 +112,19 @@ def test_weights_of_the_same_space_load(tmp_path):
 
 def test_a_checkpoint_comes_back(tmp_path):
     state = {"step": 3, "curve": [{"loss": 0.5}], "weights": torch.randn(4), "key": "k"}
-    records.save_checkpoint(tmp_path / "c.pt", state)
-    loaded = records.load_checkpoint(tmp_path / "c.pt")
+    checkpoints.save_checkpoint(tmp_path / "c.pt", state)
+    loaded = checkpoints.load_checkpoint(tmp_path / "c.pt")
     assert torch.equal(loaded.pop("weights"), state.pop("weights")) and loaded == state
 
 
 @pytest.mark.parametrize("keep", [0, 1, 10, 0.3, 0.9, -1])
 def test_a_checkpoint_cut_short_anywhere_is_one_line(tmp_path, keep):
     path = tmp_path / "c.pt"
-    records.save_checkpoint(path, {"step": 3, "weights": torch.randn(1000)})
+    checkpoints.save_checkpoint(path, {"step": 3, "weights": torch.randn(1000)})
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep) if isinstance(keep, float) else keep])
     with pytest.raises(CheckpointError) as error:
-        records.load_checkpoint(path)
+        checkpoints.load_checkpoint(path)
     assert "remove it to start over" in one_line(error.value)
 
 
@@ -137,7 +137,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 
     (tmp_path / "c.pt").write_bytes(pickle.dumps(Trap(), protocol=2))
     with pytest.raises(CheckpointError):
-        records.load_checkpoint(tmp_path / "c.pt")
+        checkpoints.load_checkpoint(tmp_path / "c.pt")
     assert not (tmp_path / "trapped").exists()
 
 
@@ -177,5 +177,5 @@ def test_records_are_plain_json(tmp_path):
 def test_what_a_killed_writer_left_half_written_is_removed(tmp_path):
     left, other = tmp_path / ".record.json.0123abcd.part", tmp_path / "kept.part"
     left.write_text("{"), other.write_text("{")
-    with records.only_writer(tmp_path):
+    with files.only_writer(tmp_path):
         assert not left.exists() and other.exists()

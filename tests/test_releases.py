@@ -17,7 +17,7 @@ from eas_core.network.supernet import Supernet
 from eas_core.runs import releases, trained
 from eas_core.runs.run import Run, make_run
 from eas_core.search.specialize import propose
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.settings.stages import STAGES
 from eas_core.show import paper_tables
 from eas_core.space.cost import madds
@@ -38,7 +38,7 @@ def former_draws(generator, scenarios, samples: int, seed: int) -> list[list[Arc
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_weights_load_and_the_generator_proposes_the_published_architectures(folder):
     published = releases.read(folder)
-    profile = profiles.Profile(**yaml.safe_load((folder / "profile.yaml").read_text()))
+    profile = schema.Profile(**yaml.safe_load((folder / "profile.yaml").read_text()))
     run = Run(profile, published["results"]["settings"]["seed"])
     records.load_into(Supernet(profile.search_space()), folder / "supernet.safetensors")
     generator = trained.new_generator(run)

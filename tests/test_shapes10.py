@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data_prep import shapes10
+from data_prep import SPLITS, shapes10
+from data_prep.shapes10 import families, geometry
 from eas_core.base.errors import DataError
 
 SIZE = 32
@@ -80,7 +81,7 @@ def test_first_images_of_a_class_do_not_depend_on_how_many_are_drawn():
 
 
 def test_splits_and_seeds_share_no_image():
-    parts = [shapes10.draw_split(split, 2, 16, seed)[0] for split in shapes10.SPLITS for seed in (0, 1)]
+    parts = [shapes10.draw_split(split, 2, 16, seed)[0] for split in SPLITS for seed in (0, 1)]
     assert len({image.tobytes() for part in parts for image in part}) == 6 * 120
 
 
@@ -126,7 +127,7 @@ def test_strongest_frequency_of_stripes_lies_at_the_angle_of_the_label():
 
 
 def test_strongest_frequency_of_stripes_is_the_label():
-    for cycles, class_index in zip(shapes10.CYCLES, classes_of("stripe_frequency"), strict=True):
+    for cycles, class_index in zip(families.CYCLES, classes_of("stripe_frequency"), strict=True):
         found, _ = spectrum(shapes10.draw(class_index, 60, SIZE, np.random.default_rng(class_index)))
         assert abs(np.log(np.median(found) / cycles)) < np.log(1.4) / 2
 
@@ -134,7 +135,7 @@ def test_strongest_frequency_of_stripes_is_the_label():
 def test_distance_to_segments_is_right_also_for_a_point():
     axis = np.array([-1, 0, 1], np.float32)
     start, end = np.array([[[0, 0], [-1, -1]]], np.float32), np.array([[[0, 0], [1, -1]]], np.float32)
-    distance = shapes10._segments(axis, start, end)[0]  # a point in the middle and a line along the upper edge
+    distance = geometry.segments(axis, start, end)[0]  # a point in the middle and a line along the upper edge
     assert np.allclose(distance, [[0, 0, 0], [1, 0, 1], [2**0.5, 1, 2**0.5]], atol=1e-6)
 
 
@@ -142,7 +143,7 @@ def test_number_of_dots_is_the_label():
     """Drawn without clutter and noise, the connected components of the painted area are the dots."""
     axis = ((np.arange(64) + 0.5) / 32 - 1).astype(np.float32)
     for position in range(6):
-        cover, _ = shapes10._counting(np.random.default_rng(position), 20, axis, position, None)[0]
+        cover, _ = families.FAMILIES["counting"](np.random.default_rng(position), 20, axis, position, None)[0]
         assert [count_components(one > 0.5) for one in cover] == [position + 1] * 20
 
 

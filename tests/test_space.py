@@ -25,7 +25,6 @@ from eas_core.space.search_space import (
     from_gates,
     from_index,
     make_divisible,
-    mutate,
     nest,
     one_hot,
     one_hot_of_index,
@@ -135,17 +134,6 @@ def test_sampling_obeys_the_choices_of_a_stage():
 
 def test_equal_generators_sample_equal_architectures():
     assert sample(rng(3, "a")) == sample(rng(3, "a")) != sample(rng(4, "a"))
-
-
-def test_mutation_with_probability_zero_changes_nothing_and_with_one_everything_may_change():
-    assert mutate(LARGEST, 0.0, rng(0, "m")) == LARGEST
-    redrawn = [mutate(LARGEST, 1.0, rng(i, "m")) for i in range(60)]
-    assert all({a.depth[u] for a in redrawn} == {2, 3, 4} for u in range(UNITS))
-
-
-def test_mutation_changes_about_the_given_share():
-    changed = [sum(d != 4 for d in mutate(LARGEST, 0.3, rng(i, "m")).depth) for i in range(400)]
-    assert abs(sum(changed) / (400 * UNITS) - 0.3 * 2 / 3) < 0.04
 
 
 @given(architectures())

@@ -21,12 +21,12 @@ from eas_core.search.specialize import (
     scenario_rng,
     specialize,
 )
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.cost import budget_range, madds, madds_millions
 from eas_core.space.search_space import GATES, LARGEST, SMALLEST, from_gates, from_index, nest, to_gates
 
 LOW, HIGH = budget_range(SMALL)
-SETTINGS = profiles.Specialize(samples=256, candidates=20, budgets=(1.0,))
+SETTINGS = schema.Specialize(samples=256, candidates=20, budgets=(1.0,))
 
 
 def generator(seed: int = 0, scale: float = 1.0) -> ArchitectureGenerator:
@@ -136,7 +136,7 @@ def test_two_budgets_in_one_pass_are_each_kept():
 
 MAKERS = {"gates": generator, "paths": path_generator}
 POOL = [(task, LOW + share * (HIGH - LOW)) for task in range(3) for share in (0.0, 0.07, 0.3, 0.5, 0.8, 1.0)]
-FEW = profiles.Specialize(samples=50, candidates=4, tolerance=0.1, budgets=(1.0,))
+FEW = schema.Specialize(samples=50, candidates=4, tolerance=0.1, budgets=(1.0,))
 
 
 @cache
@@ -180,7 +180,7 @@ def test_noise_belongs_to_seed_task_and_budget():
 @given(st.integers(0, 10**6), st.sampled_from(POOL), st.sampled_from([7, 8, 50, 300]), st.integers(1, 30))
 def test_candidates_are_the_first_different_ones_that_fit_of_all_samples(seed, scenario, samples, candidates):
     task, budget = scenario
-    settings_ = profiles.Specialize(samples=samples, candidates=candidates, budgets=(1.0,))
+    settings_ = schema.Specialize(samples=samples, candidates=candidates, budgets=(1.0,))
     network = generator(1)
     (proposal,) = propose(network, SMALL, [scenario], settings_, seed)
     with torch.no_grad():
@@ -237,7 +237,7 @@ def test_the_best_candidate_on_the_validation_split_wins(candidates):
     supernet, train, valid = random_supernet().float(), random_split("train"), random_split("valid")
     before = bits(supernet.state_dict())
     proposal = Proposal(1, 2.0, tuple(candidates), False)
-    calibration = profiles.Calibration(images=24, batch_size=12)
+    calibration = schema.Calibration(images=24, batch_size=12)
     chosen = specialize(proposal, supernet, train, valid, TASKS, calibration, 5, seed=0)
     index = valid.of_task(TASKS, 1)
     ranks = {}

@@ -17,7 +17,7 @@ from eas_core.runs import ofa, specialized, tested, trained
 from eas_core.runs import results as evaluated
 from eas_core.runs.run import Run
 from eas_core.search import evaluate
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.settings.stages import NO_RESULT, STAGES, lineage, settings_of, versions
 from eas_core.space.search_space import LARGEST, SearchSpace
 
@@ -39,7 +39,7 @@ OTHER = [  # of every choice the one that smoke does not take, and every option 
 
 
 @contextmanager
-def noted(profile: profiles.Profile) -> Iterator[set[str]]:
+def noted(profile: schema.Profile) -> Iterator[set[str]]:
     """The settings of a profile that are read meanwhile, as ``section.key``.
 
     A section that is dumped, copied, compared or hashed as a whole is not read. What a copy of a section is asked for has
@@ -47,18 +47,18 @@ def noted(profile: profiles.Profile) -> Iterator[set[str]]:
     """
     paths, found = {}, set()
 
-    def walk(section: profiles.Settings, path: str) -> None:
+    def walk(section: schema.Settings, path: str) -> None:
         paths[id(section)] = path
         for name, value in vars(section).items():
             for part in value if isinstance(value, tuple) else (value,):
-                if isinstance(part, profiles.Settings):
+                if isinstance(part, schema.Settings):
                     walk(part, f"{path}{name}.")
 
     walk(profile, "")
 
     def read_setting(self, name):
         value = object.__getattribute__(self, name)
-        if name in type(self).model_fields and not isinstance(value, profiles.Settings):
+        if name in type(self).model_fields and not isinstance(value, schema.Settings):
             found.add(paths.get(id(self), f"a copy of {type(self).__name__}: ") + name)
         return value
 
@@ -69,7 +69,7 @@ def noted(profile: profiles.Profile) -> Iterator[set[str]]:
         return object.__getattribute__(self, name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiles.Settings, "__getattribute__", read_setting, raising=False)
+        patch.setattr(schema.Settings, "__getattribute__", read_setting, raising=False)
         patch.setattr(SearchSpace, "__getattribute__", read_space, raising=False)
         yield found
 
@@ -88,7 +88,7 @@ def not_in_key(read: set[str], settings: list[str]) -> set[str]:
 
 
 def never_read(read: set[str], settings: tuple[str, ...]) -> set[str]:
-    every = {name for name, _ in tiny.leaves(profiles.Profile)}
+    every = {name for name, _ in tiny.leaves(schema.Profile)}
     whole = {name for name in every if any(other.startswith(f"{name}.") for other in every)}
     return {name for name in every - whole - set(NO_RESULT) if tiny.reads(name, settings)} - read
 
@@ -143,7 +143,7 @@ def test_the_two_runs_take_every_choice_that_a_profile_takes(run, name):
     def choices(profile):
         """Texts, truth values and what is not given, of single settings."""
         found = set()
-        for path, _ in tiny.leaves(profiles.Profile):
+        for path, _ in tiny.leaves(schema.Profile):
             value = profile
             for part in path.split("."):
                 value = getattr(value, part, None) if not isinstance(value, tuple) else None
@@ -181,13 +181,13 @@ def test_the_name_of_a_training_stage_is_a_label(run):
 
 
 def test_an_option_that_is_off_by_default_renames_no_folder(run):
-    class Supernet(profiles.Supernet):
+    class Supernet(schema.Supernet):
         newly_invented: bool = False
 
-    class Section(profiles.Settings):
+    class Section(schema.Settings):
         on: bool = False
 
-    class Profile(profiles.Profile):
+    class Profile(schema.Profile):
         supernet: Supernet
         section: Section = Section()
 

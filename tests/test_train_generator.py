@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet, initialise
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.training.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator
 
 SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
@@ -26,7 +26,7 @@ SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
 ]
 
 
-def small_profile(*more: str) -> profiles.Profile:
+def small_profile(*more: str) -> schema.Profile:
     return profiles.load("smoke", replaced(SETTINGS, *more))
 
 

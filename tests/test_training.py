@@ -15,13 +15,13 @@ import pytest
 import torch
 from helpers import SMALL, TASKS, bits, one_line, random_split, random_supernet
 
-from eas_core.base import records
+from eas_core.base import checkpoints, records
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.base.random import rng
 from eas_core.data.splits import normalise
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet, initialise
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.space.search_space import LARGEST
 from eas_core.training import loop, train_generator, train_supernet
 from eas_core.training.loop import Stopped, cosine, make_optimizer
@@ -104,7 +104,7 @@ def test_a_signal_in_the_middle_of_a_step_changes_nothing(stage, number, tmp_pat
     before = signal.getsignal(number)
     for _ in signal_at:
         if (tmp_path / "checkpoint.pt").exists():
-            assert records.load_checkpoint(tmp_path / "checkpoint.pt")["step"] >= 1
+            assert checkpoints.load_checkpoint(tmp_path / "checkpoint.pt")["step"] >= 1
         try:
             train_stage(stage, tmp_path)
         except Stopped:
@@ -135,7 +135,7 @@ def test_being_killed_between_checkpoints_changes_nothing(stage, step, tmp_path,
         patch.setattr(module, name, dying(getattr(module, name)))
         with pytest.raises(Killed):
             train_stage(stage, tmp_path)
-    assert records.load_checkpoint(tmp_path / "checkpoint.pt")["step"] == step
+    assert checkpoints.load_checkpoint(tmp_path / "checkpoint.pt")["step"] == step
     assert train_stage(stage, tmp_path) == undisturbed[stage]
 
 
@@ -287,6 +287,18 @@ def test_blocks_that_are_first_used_in_a_later_step_can_be_trained(kind, tmp_pat
         assert all(math.isfinite(point["loss"]) for point in curve)
 
 
+def test_a_stage_without_a_learning_rate_takes_the_optimisers(tmp_path):
+    def weights(**changes):
+        stages = tuple(stage.model_copy(update={"lr": changes.get("own")}) for stage in PROFILE.supernet.stages)
+        optimizer = PROFILE.supernet.optimizer.model_copy(update={"lr": changes["optimizers"]})
+        supernet = PROFILE.supernet.model_copy(update={"stages": stages, "optimizer": optimizer})
+        folder = tmp_path / str(sorted(changes.items()))
+        return train_stage("supernet", folder, profile=PROFILE.model_copy(update={"supernet": supernet}))[0]
+
+    given = weights(own=0.02, optimizers=0.3)
+    assert weights(optimizers=0.02) == given != weights(optimizers=0.03)
+
+
 @pytest.mark.parametrize("q", [0.0, 1.0])
 def test_task_dropout_reaches_the_loss(q, tmp_path, undisturbed):
     dropout = PROFILE.supernet.task_dropout.model_copy(update={"q": q})
@@ -326,7 +338,7 @@ def test_the_learning_rate_rises_linearly_and_falls_as_a_cosine():
 def test_the_optimiser_is_the_one_asked_for(kind):
     (weight,) = torch.nn.Linear(1, 1, bias=False).parameters()
     for momentum in (0.0, 0.9):
-        settings = profiles.Optimizer(kind=kind, lr=0.1, momentum=momentum)
+        settings = schema.Optimizer(kind=kind, lr=0.1, momentum=momentum)
         optimizer = make_optimizer(torch.nn.ParameterList([weight]), settings)
         assert type(optimizer).__name__.lower() == kind
         if kind == "sgd":  # without momentum there is none of Nesterov's
@@ -338,7 +350,7 @@ def test_the_optimiser_is_the_one_asked_for(kind):
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
 def test_biases_and_batch_norm_are_not_decayed(kind):
     network = Supernet(SMALL)
-    settings = profiles.Optimizer(kind=kind, lr=0.1, weight_decay=0.5)
+    settings = schema.Optimizer(kind=kind, lr=0.1, weight_decay=0.5)
     decayed, rest = make_optimizer(network, settings).param_groups
     assert decayed["weight_decay"] == 0.5 and rest["weight_decay"] == 0
     assert all(p.ndim > 1 for p in decayed["params"]) and all(p.ndim == 1 for p in rest["params"])

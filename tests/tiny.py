@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from helpers import replaced
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.runs import pipeline
 from eas_core.runs import run as eas_run
 from eas_core.runs.run import Run
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.settings.stages import STAGES, lineage, settings_of, versions
 
 STORED = Path(__file__).with_name("results_of_stages.json")
@@ -155,7 +155,7 @@ def differences(stage: str, result: dict, stored: dict) -> list[str]:
 
 def defaults() -> dict[str, object]:
     """The default of every setting that has one, as ``section.key``."""
-    return {path: default for path, default in leaves(profiles.Profile) if default is not ...}
+    return {path: default for path, default in leaves(schema.Profile) if default is not ...}
 
 
 def leaves(model: type, path: str = "") -> Iterator[tuple[str, object]]:
@@ -163,12 +163,12 @@ def leaves(model: type, path: str = "") -> Iterator[tuple[str, object]]:
     for name, field in model.model_fields.items():
         inner = f"{path}.{name}".strip(".")
         kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        section = next((k for k in kinds if isinstance(k, type) and issubclass(k, profiles.Settings)), None)
+        section = next((k for k in kinds if isinstance(k, type) and issubclass(k, schema.Settings)), None)
         if section is not None:
             yield from leaves(section, inner)
         if section is None or (path and not field.is_required()):  # a section within a section: as a whole too
             default = ... if field.is_required() else field.default
-            plain = default.model_dump(mode="json") if isinstance(default, profiles.Settings) else default
+            plain = default.model_dump(mode="json") if isinstance(default, schema.Settings) else default
             yield inner, list(plain) if isinstance(plain, tuple) else plain
 
 
@@ -215,5 +215,5 @@ if __name__ == "__main__":
         found += unraised_defaults(before, made["defaults"], {stage: versions(stage) for stage in STAGES})
         if found:
             sys.exit(found[0])
-    records.write_atomic(STORED, (json.dumps(made, indent=1) + "\n").encode())
+    files.write_atomic(STORED, (json.dumps(made, indent=1) + "\n").encode())
     print(f"stored: {STORED}")

@@ -7,8 +7,6 @@ from pathlib import Path
 from eas_core.base import records
 from eas_core.base.errors import CheckpointError, DataError
 
-SPLITS = ("train", "valid", "test")
-
 
 def describe(folder: str | Path) -> dict:
     """What the index says: source, classes (wnids), seed of the hold-out, digest of each split, ...

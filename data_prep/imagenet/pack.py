@@ -22,8 +22,8 @@ from tqdm import tqdm
 from data_prep import pictures
 from data_prep.imagenet.archives import read
 from data_prep.imagenet.inventory import Photo
+from eas_core.base.files import write_atomic
 from eas_core.base.parsing import parse_json
-from eas_core.base.records import write_atomic
 
 SIDE = 256  # pixels: the short side of a packed photograph, as the usual test protocol has it before its crop of 224
 QUALITY = 90  # of the packed JPEG

@@ -24,14 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import imagenet
+from data_prep import SPLITS, imagenet
 from data_prep.imagenet import pack as packing
 from data_prep.imagenet import report, sources
 from data_prep.imagenet.holdout import HOLD_OUT, hold_out
-from data_prep.imagenet.index import SPLITS
 from data_prep.imagenet.inventory import TRAIN, VAL, Inventory, Photo, Problem
 from data_prep.imagenet.pack import Outcome
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.errors import DataError
 
 MOST_WORKERS = 256
@@ -81,18 +80,11 @@ def prepare(
     out, paths = Path(out), [Path(path) for path in paths]
     _claim(out, source)
     wnids = [wnid for group in imagenet.TASKS[source].values() for wnid in group]
-    try:
-        found = sources.find(paths, set(wnids), Path(truth) if truth else None, progress=progress)
-    except OSError as error:
-        raise DataError(f"--source: {error.filename} cannot be read ({error.strerror})") from None
+    found = _find(paths, wnids, Path(truth) if truth else None, progress)
     _require_all(found.photos, wnids, source, out, found.problems)
     outcomes = packing.run(found.photos, out, pack=pack, workers=workers, progress=progress)
-    problems = found.problems + [
-        Problem("damaged", photo.name, f"{outcomes[photo.name].problem}, in {photo.place}")
-        for photo in found.photos
-        if outcomes[photo.name].problem
-    ]
     usable = [photo for photo in found.photos if not outcomes[photo.name].problem]
+    problems = found.problems + _damaged(found.photos, outcomes)
     _require_all(usable, wnids, source, out, problems)
     splits = _splits(usable, wnids, seed)
     problems += [*_missing(found, wnids), *_double(splits, outcomes)]
@@ -106,7 +98,7 @@ def prepare(
         f"held out: by the SHA-256 of `{seed}/path` (data.seed = {seed}), evenly over the classes",
         f"packed: JPEG of quality {packing.QUALITY}, short side {packing.SIDE}" if pack else "not packed, only checked",
     ]
-    records.write_atomic(
+    files.write_atomic(
         out / "report.md", report.page(source, counts, problems, about).encode(errors="backslashreplace")
     )
     kinds = {kind: number for kind in report.KINDS if (number := sum(p.kind == kind for p in problems))}
@@ -117,6 +109,13 @@ def prepare(
 def decoders(cores: int | None) -> int:
     """How many threads decode if nobody says: one a core, as far as that is allowed; one if the cores are unknown."""
     return min(cores or 1, MOST_WORKERS)
+
+
+def _find(paths: list[Path], wnids: list[str], truth: Path | None, progress: bool) -> Inventory:
+    try:
+        return sources.find(paths, set(wnids), truth, progress=progress)
+    except OSError as error:
+        raise DataError(f"--source: {error.filename} cannot be read ({error.strerror})") from None
 
 
 def _claim(out: Path, source: str) -> None:
@@ -134,7 +133,7 @@ def _claim(out: Path, source: str) -> None:
             raise DataError(f"--out: {out} is not an empty folder, nor one that eas prepare filled; choose another")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"--out: {out} cannot be read ({error})") from None
-    records.write_atomic(mark, content)
+    files.write_atomic(mark, content)
 
 
 def _require_all(photos: list[Photo], wnids: list[str], source: str, out: Path, problems: list[Problem]) -> None:
@@ -147,7 +146,7 @@ def _require_all(photos: list[Photo], wnids: list[str], source: str, out: Path, 
     if not (out / "manifest.csv").exists():
         counts = {wnid: report.Counts(number[TRAIN, wnid], 0, number[VAL, wnid]) for wnid in wnids}
         page = report.page(source, counts, problems, ["not prepared: whole classes are missing"])
-        records.write_atomic(out / "report.md", page.encode(errors="backslashreplace"))
+        files.write_atomic(out / "report.md", page.encode(errors="backslashreplace"))
         seen = f"; see {out / 'report.md'}"
     more = f" and {len(lacking) - 5} more" if len(lacking) > 5 else ""
     why = "".join(f"; {problem.path}: {problem.detail}" for problem in problems[:1])
@@ -155,6 +154,11 @@ def _require_all(photos: list[Photo], wnids: list[str], source: str, out: Path, 
         f"--source: no usable photograph of {', '.join(lacking[:5])}{more}; all {len(wnids)} classes are needed in "
         f"train and val{why}{seen}"
     )
+
+
+def _damaged(photos: list[Photo], outcomes: dict[str, Outcome]) -> list[Problem]:
+    reasons = ((photo, outcomes[photo.name].problem) for photo in photos)
+    return [Problem("damaged", photo.name, f"{reason}, in {photo.place}") for photo, reason in reasons if reason]
 
 
 def _splits(photos: list[Photo], wnids: list[str], seed: int) -> dict[str, list[Photo]]:
@@ -217,7 +221,7 @@ def _write_csv(path: Path, head: tuple[str, ...], rows: Iterable[tuple]) -> None
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(head)
     writer.writerows(rows)
-    records.write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    files.write_atomic(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def _write_index(out: Path, source: str, seed: int, splits, wnids: list[str], outcomes: dict[str, Outcome]) -> None:

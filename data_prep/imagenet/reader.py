@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from data_prep.imagenet.index import SPLITS, describe  # noqa: F401 - names of this module too
 from eas_core.base import records
 from eas_core.base.errors import CheckpointError, DataError
 

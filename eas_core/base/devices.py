@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eas_core.base.errors import DevicesError, EASError
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PRECISIONS = ("no", "bf16")
+Value = TypeVar("Value")
 PATIENCE = timedelta(hours=1)  # for the first process, while it prepares data alone
 
 
@@ -54,7 +55,7 @@ class Devices:
         """Whether this is the process that shows progress and writes files."""
         return self.state is None or self.state.is_main_process
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """What a record's provenance says about a launch; empty for one process without options."""
         if self.count == 1 and not self.variant:
             return {}
@@ -71,7 +72,10 @@ class Devices:
 
     def share(self, whole: Tensor, dim: int = 0) -> Tensor:
         """This process's part of something drawn for the whole batch: equal, consecutive slices."""
-        return whole if self.count == 1 else whole.chunk(self.count, dim)[self.state.process_index]
+        if self.state is None:
+            return whole
+        process: int = self.state.process_index
+        return whole.chunk(self.count, dim)[process]
 
     def micro(self, n: int) -> list[slice]:
         """The micro-batches of this process's ``n`` images."""
@@ -90,7 +94,7 @@ class Devices:
 
     # ---------------------------------------------------------------- one step
 
-    def forward(self, network, images: Tensor, which) -> Tensor:
+    def forward(self, network: Callable[[Tensor, Any], Tensor], images: Tensor, which: Any) -> Tensor:
         """``network(images, which)``, in mixed precision if that is on; the logits are float32 in any case."""
         if self.mixed_precision == "no":
             return network(images, which)
@@ -98,25 +102,6 @@ class Devices:
 
         with torch.autocast(images.device.type, torch.bfloat16):
             return network(images, which).float()
-
-    @contextmanager
-    def synchronised(self, network: torch.nn.Module) -> Iterator[None]:
-        """While the block runs, the network's BatchNorm uses the statistics of all processes' images."""
-        if self.count == 1:
-            yield
-            return
-        import torch
-
-        from eas_core.network.norm import BatchNorm2d
-
-        norms = [m for m in network.modules() if isinstance(m, BatchNorm2d)]
-        for norm in norms:
-            norm.group = torch.distributed.group.WORLD
-        try:
-            yield
-        finally:
-            for norm in norms:
-                norm.group = None
 
     def average_gradients(self, network: torch.nn.Module) -> None:
         """Replace gradients by their mean over processes, all in one reduction; skipped blocks have none anywhere."""
@@ -132,7 +117,7 @@ class Devices:
 
     def mean(self, numbers: dict[str, float]) -> dict[str, float]:
         """The mean over processes of what each of them computed on its share."""
-        if self.count == 1:
+        if self.state is None:
             return numbers
         import torch
         from accelerate.utils import reduce
@@ -146,13 +131,14 @@ class Devices:
         """Whether ``flag`` is true in any process."""
         return self.mean({"flag": float(flag)})["flag"] > 0
 
-    def as_first(self, value):
+    def as_first(self, value: Value) -> Value:
         """The first process's ``value`` (a plain Python value), in all of them."""
         if self.count == 1:
             return value
         from accelerate.utils import broadcast_object_list
 
-        return broadcast_object_list([value])[0]
+        values: list[Value] = broadcast_object_list([value])
+        return values[0]
 
     def copy_from_first(self, modules: dict[str, torch.nn.Module], step: int) -> None:
         """Give all processes the first one's weights and buffers; they must be at the same ``step`` of the training."""
@@ -170,13 +156,13 @@ class Devices:
 
     def wait(self) -> None:
         """Wait until all processes are here."""
-        if self.count > 1:
+        if self.state is not None:
             self.state.wait_for_everyone()
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
         """The first process runs the block, then the others do: for what it leaves on disk."""
-        if self.count == 1:
+        if self.state is None:
             yield
         else:
             with self.state.main_process_first():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
+from typing import Any
 
 import psutil
 import torch
@@ -35,7 +36,7 @@ class PeakMemory:
 
     bytes = 0
 
-    def __init__(self, device: str | torch.device = "cpu", cuda=torch.cuda):
+    def __init__(self, device: str | torch.device = "cpu", cuda: Any = torch.cuda) -> None:
         """``cuda`` counts the memory of GPUs: :mod:`torch.cuda`, or something with the same three functions."""
         self.device = torch.device(device)
         self.cuda = cuda if self.device.type == "cuda" else None
@@ -52,7 +53,7 @@ class PeakMemory:
         self._thread.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.cuda:
             self.bytes = self.cuda.max_memory_allocated(self.device) - self._start
             return

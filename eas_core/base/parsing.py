@@ -51,7 +51,7 @@ def parse_json(text: bytes | str) -> object:
             of thousands of digits.
     """
 
-    def table(pairs: list[tuple[str, object]]) -> dict:
+    def table(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(pairs)
         if len(found) < len(pairs):
             ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
@@ -71,7 +71,9 @@ def parse_json(text: bytes | str) -> object:
 def _find_doubled(text: bytes | str) -> None:
     """Raise DoubledKey with lines: JSON does not tell them, but as YAML, which nearly all JSON is, it does."""
     try:
-        _size(yaml.compose(text, yaml.SafeLoader), {})
+        node = yaml.compose(text, yaml.SafeLoader)
+        if node is not None:
+            _size(node, {})
     except (yaml.YAMLError, RecursionError):
         return
 

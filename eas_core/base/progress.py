@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from tqdm import tqdm
 
 HEARTBEAT_SECONDS = 60.0
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def reporter(
         yield show
 
 
-def track(items: Sequence, name: str, *, unit: str = "it", enabled: bool = True) -> Iterator:
+def track(items: Sequence[Item], name: str, *, unit: str = "it", enabled: bool = True) -> Iterator[Item]:
     """The items one by one, with a :func:`reporter` of how many are done."""
     with reporter(name, len(items), unit=unit, enabled=enabled) as show:
         for number, item in enumerate(items, 1):

@@ -1,6 +1,7 @@
 """Images and tasks.
 
-In: a data source of a profile. Out: the tasks (groups of classes) and three splits of images, checked and cached.
+In: a profile's section ``data``, which names an entry of :mod:`data_prep.catalogue`. Out: the tasks (groups of classes)
+and three splits of images, checked and cached.
 
 - :mod:`~eas_core.data.sources` what is known before an image is read; :mod:`~eas_core.data.tasks` whose classes compete
 - :mod:`~eas_core.data.splits` images as tensors, their order and augmentation

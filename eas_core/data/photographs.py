@@ -1,7 +1,7 @@
 """Photographs that stay packed as JPEGs and are decoded when a batch asks for them.
 
-:class:`Photographs` stands where a :class:`~eas_core.data.splits.Split` of drawn images has a uint8 tensor (n, 3, r, r), and is
-indexed like one. What it returns is the usual test view: the short side becomes r * 256/224, of which the centre
+:class:`Photographs` stands where a :class:`~eas_core.data.splits.Split` of drawn images has a uint8 tensor
+(n, 3, r, r), and is indexed like one. What it returns is the usual test view: the short side becomes r * 256/224, of which the centre
 r x r is kept. For training, :meth:`Photographs.crops` cuts random crops out of a photograph's own pixels.
 
 Threads decode (``torchvision.io.decode_jpeg`` lets others run meanwhile), as many as this process may use cores.
@@ -12,9 +12,10 @@ from __future__ import annotations
 import copy
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,12 +32,12 @@ NUMBERS = 2 * TRIES + 3
 class Photographs:
     """The photographs of a split as views of ``resolution`` pixels; ``keep`` views stay in memory once decoded."""
 
-    def __init__(self, packed: Packed, resolution: int, keep: int, device: torch.device | str = "cpu"):
+    def __init__(self, packed: Packed, resolution: int, keep: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.shape = torch.Size((len(packed), 3, resolution, resolution))
         self._packed, self._keep = packed, keep
         self._kept: dict[int, Tensor] = {}  # views by number, those used last at the end
-        self._ahead: dict[int, tuple[tuple[Tensor, Tensor], list[Future]]] = {}  # training batches by step
+        self._ahead: dict[int, tuple[tuple[Tensor, Tensor], list[Future[Tensor]]]] = {}  # training batches by step
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -47,7 +48,7 @@ class Photographs:
         moved.device = torch.device(device)
         return moved
 
-    def __getitem__(self, index) -> Tensor:
+    def __getitem__(self, index: Any) -> Tensor:
         """Views, uint8 (..., 3, r, r), for any index that a tensor of the same length takes.
 
         A damaged photograph raises :class:`DataError`, here and in :meth:`crops`.
@@ -64,7 +65,7 @@ class Photographs:
             del self._kept[i]
         return views.reshape(*chosen.shape, *self.shape[1:]).to(self.device)
 
-    def split(self, size: int):
+    def split(self, size: int) -> Iterator[Tensor]:
         """All views in their order, ``size`` at a time."""
         return (self[start : start + size] for start in range(0, len(self), size))
 
@@ -97,7 +98,7 @@ class Photographs:
         self._ahead = waiting
         return torch.stack([part.result() for part in parts]).to(self.device)
 
-    def _start(self, batch: tuple[Tensor, Tensor]) -> list[Future]:
+    def _start(self, batch: tuple[Tensor, Tensor]) -> list[Future[Tensor]]:
         rows = zip(*(values.tolist() for values in batch), strict=True)
         return [_threads().submit(self._crop, i, numbers) for i, numbers in rows]
 
@@ -110,7 +111,7 @@ class Photographs:
 
     def _crop(self, i: int, numbers: list[float]) -> Tensor:
         image = torch.from_numpy(self._packed.decode(i))
-        top, left, height, width = crop_box(*image.shape[1:], numbers)
+        top, left, height, width = crop_box(image.shape[1], image.shape[2], numbers)
         crop = resize(image[:, top : top + height, left : left + width], self.shape[-1])
         return crop.flip(2) if numbers[-1] < 0.5 else crop
 
@@ -144,7 +145,7 @@ def crop_box(height: int, width: int, numbers: list[float]) -> tuple[int, int, i
     return (height - high) // 2, (width - wide) // 2, high, wide
 
 
-def _cancel(parts: list[Future]) -> None:
+def _cancel(parts: list[Future[Tensor]]) -> None:
     for part in parts:
         part.cancel()
 
@@ -152,7 +153,7 @@ def _cancel(parts: list[Future]) -> None:
 AFFINITY = getattr(os, "sched_getaffinity", None)  # lists the cores that a process may use; Linux has it
 
 
-def decoders(environment: Mapping[str, str], affinity=AFFINITY) -> int:
+def decoders(environment: Mapping[str, str], affinity: Callable[[int], Collection[int]] | None = AFFINITY) -> int:
     """How many threads decode: a thread a core, shared fairly by the processes that a launcher started on the machine."""
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, cores // int(environment.get("LOCAL_WORLD_SIZE", 1)))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep import imagenet, shapes10, tiny_imagenet
-from data_prep.imagenet.index import SPLITS, describe
+from data_prep import SPLITS
+from data_prep.catalogue import SOURCES
+from data_prep.imagenet.index import describe
 from eas_core.base import records
 from eas_core.base.errors import DataError, SpaceError
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.settings.stages import versions
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class TaskSet:
     classes: tuple[tuple[int, ...], ...]
     class_names: tuple[str, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         flat = [c for group in self.classes for c in group]
         if sorted(flat) != list(range(len(self.class_names))) or len(self.names) != len(self.classes):
             raise SpaceError(f"tasks: groups must be disjoint and cover classes 0..{len(self.class_names) - 1} exactly")
@@ -75,23 +76,17 @@ class TaskSet:
         return self.membership().int().argmax(0).to(labels.device)[labels]
 
 
-def task_set(settings: profiles.Data) -> TaskSet:
+def task_set(settings: schema.Data) -> TaskSet:
     """The tasks of a data source, with readable class names."""
-    if settings.source == "shapes10":
-        return TaskSet.from_groups(shapes10.TASKS)
-    names = tiny_imagenet.CLASS_NAMES if settings.source == "tiny-imagenet" else imagenet.CLASS_NAMES
-    named = {task: tuple(names[wnid] for wnid in wnids) for task, wnids in class_ids(settings).items()}
-    return TaskSet.from_groups(named)
+    return TaskSet.from_groups(SOURCES[settings.source].readable_tasks())
 
 
-def class_ids(settings: profiles.Data) -> dict[str, tuple[str, ...]]:
+def class_ids(settings: schema.Data) -> dict[str, tuple[str, ...]]:
     """Tasks and their classes as the source names them: WordNet ids for photographs, plain names for drawn images."""
-    if settings.source == "shapes10":
-        return shapes10.TASKS
-    return tiny_imagenet.TASKS if settings.source == "tiny-imagenet" else imagenet.TASKS[settings.source]
+    return dict(SOURCES[settings.source].tasks)
 
 
-def cache(settings: profiles.Data, resolution: int, folder: Path) -> dict[str, Path]:
+def cache(settings: schema.Data, resolution: int, folder: Path) -> dict[str, Path]:
     """The file in ``folder`` that each prepared split has; photographs of imagenet-10 and imagenet-12 have none.
 
     The folder in it is named by the settings and by the version of the stage ``data``.
@@ -101,22 +96,21 @@ def cache(settings: profiles.Data, resolution: int, folder: Path) -> dict[str, P
     return {name: own / f"{name}.safetensors" for name in SPLITS}
 
 
-def pack_digest(settings: profiles.Data) -> str | None:
+def pack_digest(settings: schema.Data) -> str | None:
     """Ten digits that identify the packed photographs of imagenet-10 or imagenet-12; None for another source.
 
     They are read from the pack at ``data.path`` or, without a path, are ``data.digest``. A pack that is missing, or is
     not what the settings say, raises :class:`DataError` with the command that makes it.
     """
-    if settings.source not in profiles.PACKED or (settings.path is None and settings.digest):
+    if not SOURCES[settings.source].packed or (settings.path is None and settings.digest):
         return settings.digest
-    if settings.path is None:
-        raise DataError(f"data.path: not set; {how_to_pack(settings)}")
+    path = pack_path(settings)
     try:
-        about = describe(settings.path)
+        about = describe(path)
     except DataError as error:
         raise DataError(f"data.path: {error}; {how_to_pack(settings)}") from None
     found = records.key(about["digest"])
-    wnids = [wnid for group in imagenet.TASKS[settings.source].values() for wnid in group]
+    wnids = [wnid for group in SOURCES[settings.source].tasks.values() for wnid in group]
     for what, there, wanted in (
         ("photographs of", about["source"], settings.source),
         ("a hold-out of data.seed", about["seed"], settings.seed),
@@ -124,11 +118,29 @@ def pack_digest(settings: profiles.Data) -> str | None:
         ("photographs with data.digest", found, settings.digest or found),
     ):
         if there != wanted:
-            raise DataError(f"data.path: {settings.path} holds {what} {there}, not {wanted}; {how_to_pack(settings)}")
+            raise DataError(f"data.path: {path} holds {what} {there}, not {wanted}; {how_to_pack(settings)}")
     return found
 
 
-def how_to_pack(settings: profiles.Data) -> str:
+def pack_path(settings: schema.Data) -> str:
+    """The folder that ``eas prepare`` filled; one that is not given raises :class:`DataError` with the command."""
+    if settings.path is None:
+        raise DataError(f"data.path: not set; {how_to_pack(settings)}")
+    return settings.path
+
+
+def check(settings: schema.Data, resolution: int, folder: Path) -> None:
+    """Refuse, before any image is read, a data source that is not there; ``folder`` is where splits are kept."""
+    source = SOURCES[settings.source]
+    if source.packed:
+        pack_path(settings)
+        pack_digest(settings)
+    elif source.check and settings.path is not None:
+        if not all(path.exists() for path in cache(settings, resolution, folder).values()):
+            source.check(settings.path)
+
+
+def how_to_pack(settings: schema.Data) -> str:
     """The command that packs the photographs of a source."""
     seed = f" --set data.seed={settings.seed}" if settings.seed else ""
     command = f"eas prepare --profile {settings.source}{seed} --source YOUR_IMAGENET --out FOLDER"

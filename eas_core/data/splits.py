@@ -1,8 +1,8 @@
 """Splits, batches and augmentation.
 
 Images live in memory as uint8 (n, 3, r, r), or are decoded when asked for (:mod:`eas_core.data.photographs`), and become
-normalised float32 batches in channels-last layout. The three splits are disjoint and fixed by ``data.seed``; each has a hash that goes into the records. The test split is for the
-final evaluation only: training and search never load it.
+normalised float32 batches in channels-last layout. The three splits are disjoint and fixed by ``data.seed``; each has a
+hash that goes into the records. The test split is for the final evaluation only: training and search never load it.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data_prep import shapes10, tiny_imagenet
+from data_prep import SPLITS
+from data_prep.catalogue import SOURCES, Wanted
 from data_prep.imagenet import reader
-from data_prep.imagenet.index import SPLITS
 from eas_core.base import records
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.errors import DataError
 from eas_core.base.random import rng
 from eas_core.data import sources
 from eas_core.data.photographs import Photographs, crop_numbers
-from eas_core.data.sources import TaskSet, class_ids, how_to_pack, pack_digest, task_set  # noqa: F401 - names of this module too
-from eas_core.settings import profiles
+from eas_core.data.sources import TaskSet, class_ids, pack_digest, pack_path, task_set  # noqa: F401 - names of this module too
+from eas_core.settings import schema
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
 STD = (0.229, 0.224, 0.225)
@@ -66,7 +65,7 @@ class Split:
         return Split(self.name, self.images.to(device), self.labels.to(device), self.digest)
 
 
-def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
+def load(settings: schema.Data, resolution: int, cache: Path, names: tuple[str, ...] = SPLITS) -> list[Split]:
     """The named splits at ``resolution`` pixels, prepared once and kept under ``cache``.
 
     The folder there is named by the settings and by the version of the stage ``data``.
@@ -74,13 +73,16 @@ def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str
     imagenet-10 and imagenet-12 are read from where ``eas prepare`` packed them instead. Photographs that are missing or
     damaged, and settings that do not fit the source, raise :class:`DataError`.
     """
-    if wrong := profiles.wrong_data(settings):
+    if wrong := schema.wrong_data(settings):
         raise DataError(wrong)
-    if settings.source in profiles.PACKED:
+    make = SOURCES[settings.source].make
+    if make is None:
         return _packed(settings, resolution, names)
     paths = sources.cache(settings, resolution, cache)
     if not all(path.exists() for path in paths.values()):
-        for name, (images, labels) in _prepare(settings, resolution, Path(cache)).items():
+        per_class = {name: getattr(settings, f"{name}_per_class") for name in SPLITS}
+        wanted = Wanted(settings.path, per_class, resolution, settings.seed, Path(cache))
+        for name, (images, labels) in make(wanted).items():
             digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
             tensors = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels)}
             records.save_tensors(paths[name], tensors, {"digest": digest})
@@ -94,56 +96,15 @@ def load(settings: profiles.Data, resolution: int, cache: Path, names: tuple[str
     return splits
 
 
-def _prepare(settings: profiles.Data, resolution: int, cache: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    per_class = {name: getattr(settings, f"{name}_per_class") for name in SPLITS}
-    if settings.source == "shapes10":
-        return {name: shapes10.draw_split(name, n, resolution, settings.seed) for name, n in per_class.items()}
-    photographs = tiny_imagenet.load(settings.path or _official_zip(cache), resolution)
-    pool, test = (
-        (photographs.train_images, photographs.train_labels),
-        (photographs.test_images, photographs.test_labels),
-    )
-    for names, labels in ((("train", "valid"), pool[1]), (("test",), test[1])):
-        wanted, smallest = sum(per_class[name] for name in names), np.bincount(labels).min()
-        if wanted > smallest:
-            asked = " + ".join(f"data.{name}_per_class" for name in names)
-            raise DataError(f"{asked} = {wanted}, but a class has only {smallest} images")
-    train, valid = hold_out(pool[1], per_class["valid"], settings.seed)
-    train = np.concatenate([train[pool[1][train] == c][: per_class["train"]] for c in np.unique(pool[1])])
-    kept = np.concatenate([np.flatnonzero(test[1] == c)[: per_class["test"]] for c in np.unique(test[1])])
-    return {
-        "train": (pool[0][train], pool[1][train]),
-        "valid": (pool[0][valid], pool[1][valid]),
-        "test": (test[0][kept], test[1][kept]),
-    }
-
-
-def _packed(settings: profiles.Data, resolution: int, names: tuple[str, ...]) -> list[Split]:
-    if settings.path is None:
-        raise DataError(f"data.path: not set; {how_to_pack(settings)}")
+def _packed(settings: schema.Data, resolution: int, names: tuple[str, ...]) -> list[Split]:
+    path = pack_path(settings)
     pack_digest(settings)
-    packed = reader.open_packed(settings.path)
+    packed = reader.open_packed(path)
     splits = []
     for name in names:
         images = Photographs(packed[name], resolution, KEPT if name == "train" else len(packed[name]))
         splits.append(Split(name, images, torch.from_numpy(packed[name].labels), packed[name].digest))
     return splits
-
-
-def _official_zip(cache: Path) -> Path:
-    """Tiny-ImageNet's zip when no ``data.path`` is given: downloaded once into the cache, its SHA-256 checked."""
-    try:
-        return tiny_imagenet.download(cache)
-    except DataError as error:
-        raise DataError(f"data.path: not set, and {error}; or give the zip, --set data.path=FILE.zip") from error
-
-
-def hold_out(labels: np.ndarray, per_class: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Disjoint indices (train, valid): ``per_class`` random images of each class are held out, the same for a seed."""
-    rng = np.random.default_rng([seed, 0x5EED])
-    valid = np.concatenate([rng.permutation(np.flatnonzero(labels == c))[:per_class] for c in np.unique(labels)])
-    valid.sort()
-    return np.setdiff1d(np.arange(len(labels)), valid), valid
 
 
 # ---------------------------------------------------------------- batches
@@ -156,7 +117,7 @@ def normalise(images: Tensor) -> Tensor:
     return images.float().sub(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
-def augment(images: Tensor, settings: profiles.Data, generator: torch.Generator, devices: Devices = ALONE) -> Tensor:
+def augment(images: Tensor, settings: schema.Data, generator: torch.Generator, devices: Devices = ALONE) -> Tensor:
     """Randomly moved (``shift``) or cropped and mirrored (``crop``) copies of a uint8 batch, normalised.
 
     With several ``devices``, ``images`` are this one's share of a batch; numbers are drawn for the whole of it.
@@ -187,7 +148,7 @@ def augmented(
     split: Split,
     step: int,
     indices: Callable[[int], Tensor],
-    settings: profiles.Data,
+    settings: schema.Data,
     draw: Callable[[int], torch.Generator],
     devices: Devices = ALONE,
 ) -> Tensor:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from eas_core.base.errors import SpaceError
+from eas_core.space.count import check_budget
 from eas_core.space.search_space import BLOCKS_PER_UNIT, UNITS
 
 GATE_HEADS = {"kernel": 2 * BLOCKS_PER_UNIT, "width": 2 * BLOCKS_PER_UNIT, "depth": 2}  # logits of one unit
@@ -41,13 +41,13 @@ class ArchitectureGenerator(nn.Module):
         for name, logits in zip(self.heads, heads.values(), strict=True):
             self.add_module(name, nn.Linear(hidden, logits))
 
-    def initialise(self, generator: torch.Generator) -> None:
+    def initialise(self, draw: torch.Generator) -> None:
         """Draw all weights anew: embeddings N(0, 0.5), the rest N(0, 1 / sqrt(fan-in)), biases 0."""
         for name, parameter in self.named_parameters():
             if "embedding" in name:
-                nn.init.normal_(parameter, 0.0, 0.5, generator=generator)
+                nn.init.normal_(parameter, 0.0, 0.5, generator=draw)
             elif parameter.ndim > 1:
-                nn.init.normal_(parameter, 0.0, parameter.shape[1] ** -0.5, generator=generator)
+                nn.init.normal_(parameter, 0.0, parameter.shape[1] ** -0.5, generator=draw)
             else:
                 nn.init.zeros_(parameter)
 
@@ -55,8 +55,7 @@ class ArchitectureGenerator(nn.Module):
         """Budgets (m,) in millions to embeddings (m, e): exact at the K anchors, linear in between."""
         outside = ~((budget >= self.low - 1e-6) & (budget <= self.high + 1e-6))  # so that NaN is outside too
         if outside.any():
-            value = budget[outside][0].item()
-            raise SpaceError(f"budget: {value:g} M is outside [{self.low:g}, {self.high:g}] M multiply-adds")
+            check_budget(budget[outside][0].item(), self.low, self.high)
         last = len(self.budget_embedding) - 1
         position = ((budget - self.low) / (self.high - self.low) * last).clamp(0, last)
         left = position.floor().long().clamp(max=last - 1)
@@ -92,7 +91,7 @@ def hard_gates(h: Tensor) -> Tensor:
     return hard + (h - h.detach())  # the bracket is exactly 0, so gates are exactly 0 or 1
 
 
-def sample_gates(z: Tensor, tau: float, generator: torch.Generator) -> Tensor:
+def sample_gates(z: Tensor, tau: float, draw: torch.Generator) -> Tensor:
     """Eq. (G) as Eq. (I) and (J) sample it: 0/1 gates of z's shape, 1 with probability sigmoid(z), differentiable."""
-    u = torch.rand(z.shape, generator=generator).clamp(1e-6, 1 - 1e-6).to(z.device)
+    u = torch.rand(z.shape, generator=draw).clamp(1e-6, 1 - 1e-6).to(z.device)
     return hard_gates(relaxed_gates(z, u, tau))

@@ -7,10 +7,14 @@ activation in one go over memory (:mod:`eas_core.network.kernels`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eas_core.base.devices import Devices
 from eas_core.network import kernels
 
 ACTIVATIONS = {None: lambda x: x, "relu": F.relu, "hardswish": F.hardswish}
@@ -19,7 +23,7 @@ ACTIVATIONS = {None: lambda x: x, "relu": F.relu, "hardswish": F.hardswish}
 class BatchNorm2d(nn.BatchNorm2d):
     """torch's BatchNorm; where ``group`` is a process group, training mode uses the statistics of its whole batch.
 
-    :meth:`eas_core.base.devices.Devices.synchronised` sets ``group`` while several processes train.
+    :func:`synchronised` sets ``group`` while several processes train.
     """
 
     group: torch.distributed.ProcessGroup | None = None
@@ -34,6 +38,22 @@ class BatchNorm2d(nn.BatchNorm2d):
             if momentum is None:  # the plain mean over batches
                 momentum = 1 / self.num_batches_tracked.item()
         return leading_batch_norm(x, self, self.running_mean, self.running_var, activation, momentum)
+
+
+@contextmanager
+def synchronised(network: nn.Module, devices: Devices) -> Iterator[None]:
+    """While the block runs, the network's BatchNorm uses the statistics of all processes' images."""
+    if devices.count == 1:
+        yield
+        return
+    norms = [m for m in network.modules() if isinstance(m, BatchNorm2d)]
+    for norm in norms:
+        norm.group = torch.distributed.group.WORLD
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.group = None
 
 
 def leading_batch_norm(

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.data.splits import MEAN, STD
 from eas_core.network.subnetwork import Network
@@ -59,10 +59,10 @@ def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> li
     }
     paths = [folder / "network.safetensors", folder / "network.json"]
     records.save_tensors(paths[0], chosen.network.state_dict())
-    records.write_atomic(paths[1], (json.dumps(description, indent=1) + "\n").encode())
+    files.write_atomic(paths[1], (json.dumps(description, indent=1) + "\n").encode())
     if onnx:
         paths.append(folder / "network.onnx")
-        records.write_atomic(paths[-1], to_onnx(TaskNetwork(copy.deepcopy(chosen.network).cpu(), classes).eval()))
+        files.write_atomic(paths[-1], to_onnx(TaskNetwork(copy.deepcopy(chosen.network).cpu(), classes).eval()))
     return paths
 
 
@@ -70,7 +70,7 @@ def load(folder: Path) -> TaskNetwork:
     """Read back what :func:`write` wrote, ready to predict; damaged or missing files raise :class:`CheckpointError`."""
     path = Path(folder) / "network.json"
     try:
-        description = records.read_json(path, "network")
+        description = files.read_json(path, "network")
         space = SearchSpace(**description["space"])
         with torch.device("meta"):  # no memory yet: the description may say anything
             network = Network(space, Architecture.from_dict(description["architecture"]))

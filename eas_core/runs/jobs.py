@@ -13,7 +13,7 @@ from pathlib import Path
 
 from eas_core.base.errors import DataError
 from eas_core.runs.run import Run, folder
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.settings.stages import METHODS
 
 
@@ -43,7 +43,7 @@ def searches(kind: str) -> tuple[str, ...]:
     return (*dict.fromkeys(stage for method in own for stage in method.stages), *(method.tested for method in own))
 
 
-def jobs(profile: profiles.Profile) -> list[Job]:
+def jobs(profile: schema.Profile) -> list[Job]:
     """The jobs of one seed, in an order in which they can run one after another."""
     own, ablation = profile.supernet.task_dropout, profile.ablation
     wanted = {"EAS": METHODS["EAS"].supernets} | {method.job: method.supernets for method in METHODS.values()}
@@ -72,7 +72,7 @@ def jobs(profile: profiles.Profile) -> list[Job]:
     return planned
 
 
-def job(profile: profiles.Profile, name: str) -> Job:
+def job(profile: schema.Profile, name: str) -> Job:
     """The job of that name; an unknown one raises :class:`DataError` listing what there is."""
     planned = {entry.name: entry for entry in jobs(profile)}
     if name not in planned:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from eas_core.base import records
+from eas_core.base import checkpoints, records
 from eas_core.base.memory import PeakMemory
 from eas_core.base.random import rng
 from eas_core.data.splits import Split
@@ -45,7 +45,7 @@ def _measure_pairs(run: Run, folder: Path) -> Made:
     architectures = _pair_architectures(run)
     path = folder / "checkpoint.pt"
     fresh = {"key": run.key("pairs"), "accuracy": [], "cross_entropy": [], "seconds": 0.0}
-    state = records.last_checkpoint(path, run.key("pairs")) or fresh
+    state = checkpoints.last_checkpoint(path, run.key("pairs")) or fresh
     spent, accuracy, cross_entropy = state["seconds"], state["accuracy"], state["cross_entropy"]
     started = saved = time.monotonic()
     with PeakMemory(run.device) as memory, stop_requests() as stop:
@@ -57,7 +57,7 @@ def _measure_pairs(run: Run, folder: Path) -> Made:
             late = run.deadline is not None and time.monotonic() > run.deadline
             if stop.requested or late or time.monotonic() - saved > CHECKPOINT_SECONDS:
                 saved = time.monotonic()
-                records.save_checkpoint(path, {**state, "seconds": spent + saved - started})
+                checkpoints.save_checkpoint(path, {**state, "seconds": spent + saved - started})
                 if stop.requested or late:
                     done = len(accuracy)
                     raise Stopped(f"pairs: stopped after {done} of {settings.count}, saved; run again to continue")

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import yaml
 
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.errors import DataError
 from eas_core.data import sources
 from eas_core.data.sources import TaskSet
 from eas_core.runs.run import Run
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.settings.stages import NO_RESULT
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def publish(run: Run, target: Path) -> list[Path]:
     profile = {**run.profile.model_dump(mode="json"), "data": run.settings("data")["data"]}  # without the path there
     content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
     for path, blob in content.items():
-        records.write_atomic(path, blob)
+        files.write_atomic(path, blob)
     return list(content)
 
 
@@ -61,7 +61,7 @@ def publish_evidence(evidence: list[dict], target: Path) -> list[Path]:
     paths = []
     for entry in evidence:
         paths.append(Path(target) / f"seed-{entry['seed']}.json")
-        records.write_atomic(paths[-1], (json.dumps(entry, separators=(",", ":")) + "\n").encode())
+        files.write_atomic(paths[-1], (json.dumps(entry, separators=(",", ":")) + "\n").encode())
     return paths
 
 
@@ -72,7 +72,7 @@ def read_evidence(release: str | Path) -> list[dict]:
         raise DataError(f"release: {release} holds no seed-*.json")
     evidence = []
     for path in paths:
-        evidence.append(records.read_json(path, "release"))
+        evidence.append(files.read_json(path, "release"))
     return evidence
 
 
@@ -83,7 +83,7 @@ def digest(release: str | Path) -> str:
 
 def tasks(record: dict) -> TaskSet:
     """The tasks that a record is about."""
-    return sources.task_set(profiles.Data(**record["settings"]["data"]))
+    return sources.task_set(schema.Data(**record["settings"]["data"]))
 
 
 def command(record: dict, profile: str, path: str = "FILE.zip") -> str:
@@ -97,7 +97,7 @@ def command(record: dict, profile: str, path: str = "FILE.zip") -> str:
     return " \\\n".join(lines)
 
 
-def _in_full(now: profiles.Settings, recorded: dict) -> profiles.Settings:
+def _in_full(now: schema.Settings, recorded: dict) -> schema.Settings:
     """A record's settings in today's terms: one that is newer than the record is at its default, or as it is ``now``.
 
     A default is what was done before there was the setting. What is no setting any more is left out.
@@ -108,7 +108,7 @@ def _in_full(now: profiles.Settings, recorded: dict) -> profiles.Settings:
         if name not in recorded:
             full[name] = value if field.is_required() else field.get_default()
         else:
-            nested = isinstance(value, profiles.Settings)
+            nested = isinstance(value, schema.Settings)
             full[name] = _in_full(value, recorded[name]) if nested else recorded[name]
     return type(now)(**full)
 

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep import tiny_imagenet
-from eas_core.base import records
+from eas_core.base import files, records
 from eas_core.base.devices import ALONE, Devices
-from eas_core.base.errors import DataError, EASError
+from eas_core.base.errors import EASError
 from eas_core.data import sources
 from eas_core.data.sources import TaskSet
-from eas_core.settings import profiles
+from eas_core.settings import profiles, schema
 from eas_core.settings.stages import settings_of, versions
+from eas_core.space.count import check_budget
 
 if TYPE_CHECKING:
     from eas_core.data.splits import Split
@@ -38,7 +38,7 @@ class Run:
     ``devices`` are the processes that train together; they enter provenance, not keys.
     """
 
-    profile: profiles.Profile
+    profile: schema.Profile
     seed: int = 0
     root: Path = Path("runs")
     device: str = "cpu"
@@ -99,10 +99,7 @@ class Run:
         An unknown task, or a budget outside the generator's range, raises :class:`EASError`.
         """
         index, (low, high) = self.tasks.index(task), self.profile.generator.budget
-        if not low <= budget <= high:
-            raise EASError(
-                f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range"
-            )
+        check_budget(budget, low, high)
         return index, float(budget)
 
     def check_data(self) -> None:
@@ -111,13 +108,7 @@ class Run:
         if classes != self.tasks.num_classes:
             message = f"{classes}, but {settings.source} has {self.tasks.num_classes} classes"
             raise EASError(f"space.num_classes: {message}")
-        if settings.source in profiles.PACKED and settings.path is None:
-            raise DataError(f"data.path: not set; {sources.how_to_pack(settings)}")
-        sources.pack_digest(settings)
-        if settings.source == "tiny-imagenet" and settings.path is not None:
-            cache = sources.cache(settings, self.profile.space.resolution, Path(self.root) / "data")
-            if not all(path.exists() for path in cache.values()):
-                tiny_imagenet.check(settings.path)
+        sources.check(settings, self.profile.space.resolution, Path(self.root) / "data")
 
     def splits(self, *names: str) -> list[Split]:
         """Splits by name, prepared at first use and moved to the run's device."""
@@ -187,7 +178,7 @@ def plan(
         raise EASError(f"seed: {seed!r:.60} must be a whole number from 0 to 2^63 - 1")
     if max_minutes is not None and not max_minutes >= 0:
         raise EASError(f"max_minutes: {max_minutes} must be a number of minutes, 0 or more")
-    records.check_folder(root, "runs")
+    files.check_folder(root, "runs")
     if device != "auto" and not re.fullmatch(rf"({'|'.join(DEVICES)})(:\d+)?", device):
         why = " (mps lacks the float64 of the costs)" if device.startswith("mps") else ""
         raise EASError(f"device: {device!r:.60} is not auto, {' or '.join(DEVICES)}, with or without a number{why}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from eas_core.base import records
+from eas_core.base import checkpoints, files, records
 from eas_core.base.memory import PeakMemory
 from eas_core.base.progress import track
 from eas_core.evidence.checks import check_result
@@ -36,7 +36,7 @@ def once(
     place = folder(run, stage, base)
     path = place / "record.json"
     if not path.exists():
-        with records.only_writer(place):
+        with files.only_writer(place):
             if not path.exists():  # else another process completed it just now
                 result, seconds = make(place)
                 return write(run, stage, result, seconds, base, device)
@@ -57,7 +57,7 @@ def write(
     more = {"stages": versions(stage), **launch}
     path, settings = place / "record.json", made_of(run, stage, base)
     record = records.write_record(path, stage, settings, result, seconds, device or run.device, more)
-    records.remove_checkpoints(place / "checkpoint.pt")
+    checkpoints.remove_checkpoints(place / "checkpoint.pt")
     return record
 
 

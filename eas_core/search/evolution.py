@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from eas_core.base.errors import SpaceError
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.cost import MILLION, budget_range, cost_of_index, cost_tables, draw_around
 from eas_core.space.search_space import BLOCKS, PAIRS, Architecture, SearchSpace, active_blocks, from_index
 
@@ -46,7 +46,7 @@ def evolve(
     objective: Objective,
     space: SearchSpace,
     budgets: list[float],
-    settings: profiles.Evolution,
+    settings: schema.Evolution,
     generator: torch.Generator,
     tolerance: float | None = None,
 ) -> tuple[list[Found], list[list[float]]]:

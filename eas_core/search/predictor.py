@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from eas_core.base.errors import DataError, EASError, SpaceError
 from eas_core.base.progress import track
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.search_space import PAIRS, Architecture, SearchSpace, one_hot, one_hot_of_index
 from eas_core.training.loop import cosine, make_optimizer, set_lr
 
@@ -76,7 +76,7 @@ def fit(
     predictor: AccuracyPredictor,
     codes: Tensor,
     accuracy: Tensor,
-    settings: profiles.Predictor,
+    settings: schema.Predictor,
     generator: torch.Generator,
     progress: bool = True,
 ) -> list[dict[str, float]]:

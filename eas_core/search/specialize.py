@@ -28,7 +28,7 @@ from eas_core.network.multi_path import draw_paths, gate_logits, makes_paths
 from eas_core.network.subnetwork import Network
 from eas_core.network.supernet import Supernet
 from eas_core.search.evaluate import score
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.cost import (
     DIGIT,
     MILLION,
@@ -102,7 +102,7 @@ def propose(
     generator: ArchitectureGenerator,
     space: SearchSpace,
     scenarios: list[tuple[int, float]],
-    settings: profiles.Specialize,
+    settings: schema.Specialize,
     seed: int,
 ) -> list[Proposal]:
     """Candidates for M scenarios, the same for each as if it were alone.
@@ -209,7 +209,7 @@ def specialize(
     train: Split,
     valid: Split,
     tasks: TaskSet,
-    calibration: profiles.Calibration,
+    calibration: schema.Calibration,
     batch_size: int,
     seed: int,
 ) -> Specialized:

@@ -51,7 +51,7 @@ class SearchSpace:
     final_width: int = 960
     head_width: int = 1280
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("widths", "strides", "hswish", "squeeze_excite"):
             value = tuple(getattr(self, field))
             if len(value) != UNITS:
@@ -78,7 +78,7 @@ class Architecture:
     expand: tuple[int, ...]
     kernel: tuple[int, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field, length, choices in (
             ("depth", UNITS, DEPTHS),
             ("expand", BLOCKS, EXPANSIONS),
@@ -96,7 +96,7 @@ class Architecture:
             object.__setattr__(self, field, tuple(v if self.active(b) else smallest for b, v in enumerate(value)))
 
     @classmethod
-    def _known_valid(cls, depth: tuple, expand: tuple, kernel: tuple) -> Architecture:
+    def _known_valid(cls, depth: tuple[int, ...], expand: tuple[int, ...], kernel: tuple[int, ...]) -> Architecture:
         """From entries that were checked and are smallest where there is no block: nothing is looked at again."""
         architecture = object.__new__(cls)
         for field, value in (("depth", depth), ("expand", expand), ("kernel", kernel)):
@@ -112,7 +112,7 @@ class Architecture:
         return {"depth": list(self.depth), "expand": list(self.expand), "kernel": list(self.kernel)}
 
     @staticmethod
-    def from_dict(data: dict) -> Architecture:
+    def from_dict(data: object) -> Architecture:
         """Read the JSON form; an unknown or missing key raises :class:`SpaceError`."""
         if not isinstance(data, dict) or set(data) != {"depth", "expand", "kernel"}:
             found = ", ".join(map(str, data)) if isinstance(data, dict) else repr(data)
@@ -147,4 +147,5 @@ LARGEST = uniform(DEPTHS[-1], EXPANSIONS[-1], KERNELS[-1])
 def space_size() -> int:
     """Number of distinct architectures: per unit, 9 block types to the power of each depth; about 2.2e19 in all."""
     block_types = len(EXPANSIONS) * len(KERNELS)
-    return sum(block_types**depth for depth in DEPTHS) ** UNITS
+    size: int = sum(block_types**depth for depth in DEPTHS) ** UNITS
+    return size

@@ -1,7 +1,7 @@
 """Multiply-adds and parameters of architectures: exact, vectorised over a batch, differentiable in the gates.
 
-The costs of the parts of a network, from :mod:`eas_core.space.count`, make one table of 20 x 3 x 3 numbers, and Eq. (F) is a
-sum over that table.
+The costs of the parts of a network, from :mod:`eas_core.space.count`, make one table of 20 x 3 x 3 numbers, and
+Eq. (F) is a sum over that table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from eas_core.base.errors import SpaceError
-from eas_core.space.count import MILLION, budget_range, counts, madds, params  # noqa: F401 - names of this module too
+from eas_core.space.count import MILLION, Counts, budget_range, counts, madds, params  # noqa: F401 - names of this module too
 from eas_core.space.search_space import (
     BLOCKS,
     BLOCKS_PER_UNIT,
@@ -54,22 +54,21 @@ class CostTable:
         digits = torch.arange(3**UNIT_CHOICES)[:, None] // 3 ** torch.arange(UNIT_CHOICES) % 3
         kernel, ratio, depth = digits.split([BLOCKS_PER_UNIT, BLOCKS_PER_UNIT, 1], dim=1)
         place = torch.arange(BLOCKS_PER_UNIT)
-        blocks = self.blocks.unflatten(0, (UNITS, BLOCKS_PER_UNIT))[:, place, kernel, ratio]  # (5, 3^9, 4)
-        return (blocks * (place < DEPTHS[0] + depth)).sum(-1)
+        blocks: Tensor = self.blocks.unflatten(0, (UNITS, BLOCKS_PER_UNIT))[:, place, kernel, ratio]  # (5, 3^9, 4)
+        exists: Tensor = place < DEPTHS[0] + depth
+        return (blocks * exists).sum(-1)
 
 
 @cache
 def cost_tables(space: SearchSpace) -> tuple[CostTable, CostTable]:
     """The tables of multiply-adds and of parameters of a space."""
-    return tuple(
-        CostTable(
-            float(fixed),
-            torch.tensor(
-                [[[block[k, e] for e in EXPANSIONS] for k in KERNELS] for block in blocks], dtype=torch.float64
-            ),
-        )
-        for fixed, blocks in counts(space)
-    )
+    multiply_adds, parameters = counts(space)
+    return _table(multiply_adds), _table(parameters)
+
+
+def _table(found: Counts) -> CostTable:
+    blocks = [[[block[k, e] for e in EXPANSIONS] for k in KERNELS] for block in found.blocks]
+    return CostTable(float(found.fixed), torch.tensor(blocks, dtype=torch.float64))
 
 
 def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
@@ -114,8 +113,8 @@ def madds_millions(space: SearchSpace, gates: Tensor) -> Tensor:
 def _tilt(space: SearchSpace, target: float) -> tuple[Tensor, Tensor]:
     """Probabilities of the 9 block types (20, 9) and of the 3 depths (5, 3) whose mean cost is ``target`` million.
 
-    They are those of :func:`eas_core.space.search_space.sample`, tilted by exp(-beta * cost): among architectures of one cost
-    nothing changes.
+    They are those of :func:`eas_core.space.search_space.sample`, tilted by exp(-beta * cost): among architectures of one
+    cost nothing changes.
     """
     table = cost_tables(space)[0]
     cost = table.blocks.flatten(1) / MILLION  # (20, 9)
@@ -138,8 +137,8 @@ def _tilt(space: SearchSpace, target: float) -> tuple[Tensor, Tensor]:
 def draw_around(space: SearchSpace, target: float, count: int, generator: torch.Generator) -> Tensor:
     """``count`` random architectures whose mean cost is ``target`` million multiply-adds, as index (count, 45).
 
-    Among architectures of one cost the draw is that of :func:`eas_core.space.search_space.sample`. Plain draws would almost never
-    hit costs far from the middle of the space.
+    Among architectures of one cost the draw is that of :func:`eas_core.space.search_space.sample`. Plain draws would
+    almost never hit costs far from the middle of the space.
     """
     choice, depth = _tilt(space, target)
     block = torch.multinomial(choice, count, replacement=True, generator=generator).T  # (count, 20), 0..8
@@ -152,8 +151,8 @@ def sample_near(
 ) -> list[Architecture]:
     """``count`` different random architectures that cost ``target`` million multiply-adds, give or take ``window``.
 
-    ``window`` is a share of the target. Drawn by :func:`draw_around`; what falls outside the window is rejected. A target outside the space's range, or a window in which
-    too few are found, raises :class:`SpaceError`.
+    ``window`` is a share of the target. Drawn by :func:`draw_around`; what falls outside the window is rejected. A target
+    outside the space's range, or a window in which too few are found, raises :class:`SpaceError`.
     """
     low, high = budget_range(space)
     if not low <= target <= high:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+from eas_core.base.errors import SpaceError
 from eas_core.space.architecture import (
     BLOCKS,
     BLOCKS_PER_UNIT,
@@ -64,7 +65,8 @@ def counts(space: SearchSpace) -> tuple[Counts, Counts]:
     madds = 27 * stem * size**2 + (9 * stem + stem * first) * size**2
     params = 27 * stem + 2 * stem + 9 * stem + 2 * stem + stem * first + 2 * first
 
-    block_madds, block_params = [{} for _ in range(BLOCKS)], [{} for _ in range(BLOCKS)]
+    block_madds: list[dict[tuple[int, int], int]] = [{} for _ in range(BLOCKS)]
+    block_params: list[dict[tuple[int, int], int]] = [{} for _ in range(BLOCKS)]
     in_width = first
     for block in range(BLOCKS):
         unit = block // BLOCKS_PER_UNIT
@@ -92,6 +94,12 @@ def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
 def params(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
     """Exact number of parameters of each extracted network, BatchNorm's scale and bias included."""
     return [counts(space)[1].of(architecture) for architecture in architectures]
+
+
+def check_budget(budget: float, low: float, high: float) -> None:
+    """Refuse a budget that is not in a generator's range; all in millions. Raises :class:`SpaceError`, for NaN too."""
+    if not low <= budget <= high:
+        raise SpaceError(f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range")
 
 
 def budget_range(space: SearchSpace) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 A network of the once-for-all MobileNetV3 space has five units of up to four inverted residual blocks. Three things are
 searched: the depth of each unit, and the expansion ratio and depthwise kernel size of each block (section 4 of the
-paper). The choices are the same for every profile; a :class:`~eas_core.space.architecture.SearchSpace` fixes what is not searched.
+paper). The choices are the same for every profile; a :class:`~eas_core.space.architecture.SearchSpace` fixes what is
+not searched.
 
 The same architecture appears as
 
@@ -41,8 +42,8 @@ from eas_core.space.architecture import (  # noqa: F401 - all of them are names 
 )
 
 
-def _pick(choices, generator: torch.Generator, count: int) -> list[int]:
-    return [choices[i] for i in torch.randint(len(choices), (count,), generator=generator)]
+def _pick(choices: tuple[int, ...], generator: torch.Generator, count: int) -> tuple[int, ...]:
+    return tuple(choices[i] for i in torch.randint(len(choices), (count,), generator=generator))
 
 
 def sample(
@@ -54,21 +55,6 @@ def sample(
     """Draw every depth, expansion ratio and kernel size uniformly from the choices given (once-for-all's sampling)."""
     return Architecture(
         _pick(depths, generator, UNITS), _pick(expansions, generator, BLOCKS), _pick(kernels, generator, BLOCKS)
-    )
-
-
-def mutate(architecture: Architecture, probability: float, generator: torch.Generator) -> Architecture:
-    """Redraw each unit's depth and each block's ratio and kernel with the given probability (once-for-all's mutation)."""
-    fresh = sample(generator)
-    keep = (torch.rand(UNITS + BLOCKS, generator=generator) >= probability).tolist()
-
-    def mix(old, new, kept):
-        return [o if k else n for o, n, k in zip(old, new, kept, strict=True)]
-
-    return Architecture(
-        mix(architecture.depth, fresh.depth, keep[:UNITS]),
-        mix(architecture.expand, fresh.expand, keep[UNITS:]),
-        mix(architecture.kernel, fresh.kernel, keep[UNITS:]),
     )
 
 

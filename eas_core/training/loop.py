@@ -17,11 +17,11 @@ from pathlib import Path
 
 import torch
 
-from eas_core.base import records
+from eas_core.base import checkpoints, files
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.base.progress import reporter
-from eas_core.settings import profiles
+from eas_core.settings import schema
 
 CHECKPOINT_SECONDS = 30.0
 POINTS = 200  # of a training curve
@@ -59,20 +59,20 @@ def train(
     folder = Path(folder)
     path, metrics = folder / "checkpoint.pt", folder / "metrics.jsonl"
     every = max(1, steps // POINTS)
-    alone = records.only_writer(folder) if devices.first else nullcontext()
+    alone = files.only_writer(folder) if devices.first else nullcontext()
     with alone, stop_requests(patient=devices.count > 1) as stop:
         state = _restore(path, modules, optimizer, settings_key, steps)
         done, curve, pending, lines, spent = (state[k] for k in ("step", "curve", "pending", "metrics", "seconds"))
         devices.copy_from_first(modules, done)
         if devices.first:
-            records.write_lines(metrics, lines)
+            files.write_lines(metrics, lines)
         started = saved = point_time = time.monotonic()
         point_step, saved_step = done, done
 
         def save() -> None:
             if not devices.first:
                 return
-            records.save_checkpoint(
+            checkpoints.save_checkpoint(
                 path,
                 {
                     "key": settings_key,
@@ -96,7 +96,7 @@ def train(
                     seconds = {"seconds": round(spent + now - started, 3), "images_per_second": round(rate, 1)}
                     lines.append({**curve[-1], **seconds})
                     if devices.first:
-                        records.append_line(metrics, lines[-1])
+                        files.append_line(metrics, lines[-1])
                     pending, point_step, point_time = [], done, now
                 numbers = {k: f"{v:.3g}" for k, v in (curve or pending)[-1].items() if k != "step"}
                 more = {"last checkpoint": f"step {saved_step}" if saved_step else "none"}
@@ -127,7 +127,7 @@ def _restore(
     path: Path, modules: dict[str, torch.nn.Module], optimizer: torch.optim.Optimizer, key: str, steps: int
 ) -> dict:
     """What to continue from, with weights and moments loaded: the last checkpoint, or else the state before step 0."""
-    state = records.last_checkpoint(path, key)
+    state = checkpoints.last_checkpoint(path, key)
     if state is None:
         return {"step": 0, "curve": [], "pending": [], "metrics": [], "seconds": 0.0}
     try:
@@ -172,7 +172,7 @@ class stop_requests:
         self.requested = True
 
 
-def make_optimizer(module: torch.nn.Module, settings: profiles.Optimizer) -> torch.optim.Optimizer:
+def make_optimizer(module: torch.nn.Module, settings: schema.Optimizer) -> torch.optim.Optimizer:
     """SGD with Nesterov momentum, AdamW or Adam; no weight decay on biases and BatchNorm."""
     decay = [p for p in module.parameters() if p.ndim > 1]
     rest = [p for p in module.parameters() if p.ndim <= 1]

@@ -18,8 +18,9 @@ from eas_core.data.splits import Split, normalise
 from eas_core.data.tasks import TaskSet, own_task_logits
 from eas_core.network.generator import ArchitectureGenerator, sample_gates
 from eas_core.network.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
+from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.cost import madds_millions
 from eas_core.training.loop import make_optimizer, train
 
@@ -34,16 +35,14 @@ def joint_loss(validation_loss: Tensor, cost: Tensor, budget: Tensor, lam: float
     return validation_loss + lam * cost_loss(cost, budget)
 
 
-def draw_scenarios(
-    count: int, tasks: int, budget: tuple[float, float], generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def draw_scenarios(count: int, tasks: int, budget: tuple[float, float], draw: torch.Generator) -> tuple[Tensor, Tensor]:
     """Lines 3 and 5 of Algorithm 1: ``count`` task numbers, and as many budgets ~ U(B_L, B_H) in millions.
 
     Tasks do not repeat if they suffice.
     """
     rounds = -(-count // tasks)
-    task = torch.cat([torch.randperm(tasks, generator=generator) for _ in range(rounds)])[:count]
-    return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=generator)
+    task = torch.cat([torch.randperm(tasks, generator=draw) for _ in range(rounds)])[:count]
+    return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=draw)
 
 
 def train_generator(
@@ -51,7 +50,7 @@ def train_generator(
     supernet: Supernet,
     split: Split,
     tasks: TaskSet,
-    profile: profiles.Profile,
+    profile: schema.Profile,
     seed: int,
     folder: Path,
     devices: Devices = ALONE,
@@ -124,7 +123,7 @@ def train_generator(
 
     images_per_step = length.scenarios_per_step * (settings.task_images + settings.context_images)
     modules = {"generator": generator}
-    with devices.synchronised(supernet):
+    with synchronised(supernet, devices):
         return train(
             "multi-path generator" if multi_path else "generator",
             folder,

@@ -17,8 +17,9 @@ from eas_core.base.devices import ALONE, Devices
 from eas_core.base.random import rng
 from eas_core.data.splits import Split, augmented, epoch_order, normalise
 from eas_core.data.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
+from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
-from eas_core.settings import profiles
+from eas_core.settings import schema
 from eas_core.space.search_space import EXPANSIONS, LARGEST, sample
 from eas_core.training.loop import cosine, make_optimizer, set_lr, train
 
@@ -27,7 +28,7 @@ def batch(
     split: Split,
     step: int,
     batch_size: int,
-    settings: profiles.Data,
+    settings: schema.Data,
     seed: int,
     name: str,
     devices: Devices = ALONE,
@@ -61,7 +62,7 @@ def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> float:
 def train_teacher(
     network: Supernet,
     split: Split,
-    profile: profiles.Profile,
+    profile: schema.Profile,
     seed: int,
     folder: Path,
     devices: Devices = ALONE,
@@ -90,7 +91,7 @@ def train_teacher(
         return devices.mean({"loss": total, "task accuracy": accuracy})
 
     modules, images_per_step = {"network": network}, settings.batch_size
-    with devices.synchronised(network):
+    with synchronised(network, devices):
         return train(
             "teacher",
             folder,
@@ -123,7 +124,7 @@ def train_supernet(
     network: Supernet,
     teacher: Supernet | None,
     split: Split,
-    profile: profiles.Profile,
+    profile: schema.Profile,
     seed: int,
     folder: Path,
     devices: Devices = ALONE,
@@ -154,7 +155,7 @@ def train_supernet(
         if local == 0 and _width_becomes_elastic(settings.stages, number):
             network.sort_channels()  # once-for-all: channels by importance before width becomes elastic
             optimizer.state.clear()  # the optimiser's moments belong to the old order
-        set_lr(optimizer, cosine(local, lengths[number], stage.lr, settings.warmup))
+        set_lr(optimizer, cosine(local, lengths[number], settings.peak_lr(stage), settings.warmup))
         images, labels, chosen = batch(split, index, settings.batch_size, profile.data, seed, "supernet", devices)
         draw = rng(seed, "supernet", "draw", index)
         mask = task_dropout_mask(labels, tasks, settings.task_dropout.q, draw, devices)
@@ -181,7 +182,7 @@ def train_supernet(
         return devices.mean({"loss": total, "task accuracy": accuracy})
 
     modules, images_per_step = {"network": network}, settings.batch_size * settings.subnets_per_step
-    with devices.synchronised(network):
+    with synchronised(network, devices):
         return train(
             "supernet",
             folder,
@@ -195,7 +196,7 @@ def train_supernet(
         )
 
 
-def _width_becomes_elastic(stages: tuple[profiles.Stage, ...], number: int) -> bool:
+def _width_becomes_elastic(stages: tuple[schema.Shrinking, ...], number: int) -> bool:
     """True for the first stage that samples any expansion ratio below the largest."""
     elastic = [any(ratio < EXPANSIONS[-1] for ratio in stage.expansions) for stage in stages]
     return elastic[number] and not any(elastic[:number])

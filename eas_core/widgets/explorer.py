@@ -17,6 +17,7 @@ from eas_core.runs.run import Run
 from eas_core.search.specialize import Proposal, Specialized
 from eas_core.show import figures
 from eas_core.space.cost import MILLION, madds
+from eas_core.space.count import check_budget
 from eas_core.space.search_space import Architecture
 from eas_core.widgets import scenario
 
@@ -62,10 +63,7 @@ class _Scenario(traitlets.HasTraits):
         names, (low, high) = self._run.tasks.names, self._run.profile.generator.budget
         if not 0 <= task < len(names):
             raise EASError(f"task: {task} is not a task's number, 0 to {len(names) - 1}")
-        if not low <= budget <= high:
-            raise EASError(
-                f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range"
-            )
+        check_budget(budget, low, high)
 
     def _compute(self) -> tuple[Architecture, bool]:
         settings, space = self._run.profile.specialize, self._run.profile.search_space()
