@@ -23,26 +23,28 @@ from eas_core.runs import releases, run
 from eas_core.settings import profiles, schema
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = ("eas", "make", "snakemake", "papermill", "python", "torchrun", "accelerate", "srun", "pip", "conda")
+PROGRAMS = "eas make snakemake papermill python torchrun accelerate srun pip conda pre-commit".split()
 EAS = next(action.choices for action in cli._parser()._actions if action.dest == "==SUPPRESS==")
 TARGETS = re.search(r"\.PHONY: (.*)", (ROOT / "Makefile").read_text())[1].split()
 RULES = re.findall(r"^rule (\w+)", (ROOT / "Snakefile").read_text(), re.MULTILINE)
 FIRST = (  # how a command begins outside shell blocks and code spans, where "make sure" is none
-    rf"eas (?:{'|'.join(EAS)})|make (?:{'|'.join(TARGETS)})|snakemake (?:-|{'|'.join(RULES)})|python (?:-m benchmarks|book/)"
+    rf"eas (?:{'|'.join(EAS)})|make (?:{'|'.join(TARGETS)})|snakemake (?:-|{'|'.join(RULES)})|python (?:-m benchmarks|book/|examples/)"
     r"|torchrun|accelerate launch|srun|pip install|conda env create"
 )
 STANDS_FOR = {  # what is to be filled in; {...} is that of an f-string
-    "PROFILE=…": "PROFILE=demo", "SEED=…": "SEED=0", "...": "0", "…": "", "NAME": "polygons", "<name>": "polygons", "$ZIP": "x.zip", "$DATA": "x",
+    ".venv/bin/": "", "PROFILE=…": "PROFILE=demo", "SEED=…": "SEED=0", "...": "0", "…": "", "NAME": "polygons", "<name>": "polygons", "$ZIP": "x.zip", "$DATA": "x",
     "{run.profile.name}": "smoke", "{run.seed}": "0", "{root}": "", "{settings.source}": "imagenet-10", "{seed}": "",
 }  # fmt: skip
 PROSE = [*ROOT.glob("*file"), ROOT / "pyproject.toml", *ROOT.glob("*.yml"), *ROOT.glob("slurm/*.yaml")]
-PROSE += [p for folder in ("eas_core", "data_prep", "benchmarks", "book") for p in (ROOT / folder).rglob("*.py")]
-PROSE += sorted((ROOT / "eas_core" / "profiles").glob("*.yaml"))
+PROSE += [
+    p for folder in ("eas_core", "data_prep", "benchmarks", "book", "examples") for p in (ROOT / folder).rglob("*.py")
+]
+PROSE += sorted((ROOT / "eas_core").rglob("*.yaml"))
 
 
 def pages() -> dict[str, str]:
     """The Markdown that has commands in it, what cells print included."""
-    paths = [ROOT / "README.md", *ROOT.glob("releases/*/README.md")]
+    paths = [*ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md"), *ROOT.glob("releases/*/README.md")]
     paths += [path for path in (ROOT / "book").rglob("*.md") if "executed" not in path.parts]
     found = {str(path.relative_to(ROOT)): path.read_text() for path in paths}
     throughput = json.loads((ROOT / "benchmarks" / "results" / "throughput.json").read_text())
@@ -237,10 +239,14 @@ def read_pip(words: list[str]) -> None:
             assert (ROOT / word).is_file()
         elif option == "-e":
             extras = re.fullmatch(r"\.(?:\[(.+)\])?", word)[1]
-            assert set(extras.split(",")) <= set(project["optional-dependencies"])
+            assert extras is None or set(extras.split(",")) <= set(project["optional-dependencies"])
         elif not word.startswith("-") and word != "install":
             listed = [entry for extra in project["optional-dependencies"].values() for entry in extra]
             assert word in {re.match(r"[\w-]+", entry)[0] for entry in listed}
+
+
+def read_pre_commit(words: list[str]) -> None:
+    assert words == ["install"] and (ROOT / ".pre-commit-config.yaml").is_file()
 
 
 def read_conda(words: list[str]) -> None:
@@ -256,7 +262,7 @@ READERS = {
     "papermill": read_papermill,
     "python": read_python,
 }
-READERS |= {"pip": read_pip, "conda": read_conda}
+READERS |= {"pip": read_pip, "conda": read_conda, "pre-commit": read_pre_commit}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -297,7 +303,16 @@ def test_a_wrong_command_would_be_found(wrong):
 
 def test_commands_are_found_where_they_are():
     found = {where.split()[0] for where in COMMANDS.values()}
-    assert {"README.md", "book/gpu.md", "book/cost.py", "Snakefile", "notebooks/01_quickstart.ipynb"} <= found
+    assert {
+        "README.md",
+        "CONTRIBUTING.md",
+        "book/running.md",
+        "book/gpu.md",
+        "examples/specialise.py",
+        "book/cost.py",
+        "Snakefile",
+        "notebooks/01_quickstart.ipynb",
+    } <= found
     for command in (
         "make book",
         "eas run --profile demo --max-minutes 10",

@@ -92,5 +92,9 @@ def test_profiles_travel_with_the_package():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     patterns = settings["package-data"]["eas_core"]
     shipped = {path for pattern in patterns for path in (ROOT / "eas_core").glob(pattern)}
-    data = {path for path in (ROOT / "eas_core").rglob("*") if path.suffix in (".yaml", ".js", ".css", ".csv", ".json")}
+    data = {
+        path
+        for path in (ROOT / "eas_core").rglob("*")
+        if path.suffix in (".pyi", ".yaml", ".js", ".css", ".csv", ".json")
+    }
     assert data == shipped
