@@ -33,6 +33,7 @@ import eas_core  # noqa: E402
 from eas_core.base.errors import EASError  # noqa: E402
 from eas_core.base.parsing import parse_json, parse_yaml  # noqa: E402
 from eas_core.evidence import claims  # noqa: E402
+from eas_core.evidence.verdicts import Claim  # noqa: E402
 from eas_core.runs import jobs, pipeline  # noqa: E402
 from eas_core.widgets import scenario  # noqa: E402
 
@@ -41,7 +42,11 @@ KINDS = {
     "Figure | None": "",
     "pd.DataFrame": "table",
 }  # what a function returns: what its cell shows
-MODULES = {module.name for module in pkgutil.iter_modules(eas_core.__path__)}
+MODULES = {  # by the name that a notebook gives them
+    module.name.rsplit(".", 1)[-1]: module.name
+    for module in pkgutil.walk_packages(eas_core.__path__, "eas_core.")
+    if not module.ispkg
+}
 UNFILLED = re.compile(r"(?<![\w.])(?:nan|NaN|NaT|inf|<NA>)(?![\w.])")
 OF_SPHINX = {"genindex.html", "py-modindex.html", "search.html"}  # pages that need no link from the cover
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -77,7 +82,7 @@ def _kind(value: ast.expr, kinds: dict[str, str]) -> str:
     while isinstance(value, ast.Call | ast.Attribute | ast.Subscript):  # tables.x(...).round(2): what starts the chain
         if isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name):
             module, name = value.value.id, value.attr
-            function = getattr(importlib.import_module(f"eas_core.{module}"), name, None) if module in MODULES else None
+            function = getattr(importlib.import_module(MODULES[module]), name, None) if module in MODULES else None
             if function is not None:
                 return KINDS.get(getattr(function, "__annotations__", {}).get("return"), unknown)
             if module == "pd":
@@ -232,7 +237,7 @@ def shown_faults(soup: bs4.BeautifulSoup, executed: nbformat.NotebookNode) -> It
 # ---------------------------------------------------------------- this run's claims and generator
 
 
-def claims_faults(soup: bs4.BeautifulSoup, judged: Sequence[claims.Claim]) -> Iterator[str]:
+def claims_faults(soup: bs4.BeautifulSoup, judged: Sequence[Claim]) -> Iterator[str]:
     """Claims that the first table of verdicts lacks or gives another verdict than these."""
     tables = [t for t in soup.select("article table") if {"key", "verdict"} <= {h.get_text() for h in t.select("th")}]
     rows = [row.select("th, td") for row in tables[0].select("tbody tr")] if tables else []

@@ -10,6 +10,7 @@ import ast
 import base64
 import importlib
 import io
+import pkgutil
 import re
 import shutil
 import sys
@@ -23,8 +24,10 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from myst_parser.mdit_to_docutils.base import compute_unique_slug
 from PIL import Image
 
+from eas_core import show
+
 WIDTH = 900  # pixels: twice what a card shows
-MODULES = ("figures", "paper_figures", "claims_figure")  # of eas_core
+MODULES = [m.name for m in pkgutil.iter_modules(show.__path__) if m.name.endswith(("_figures", "_drawings"))]
 
 
 class Figure(NamedTuple):
@@ -45,7 +48,7 @@ def caption(source: str) -> str:
     if not names:
         return ""
     module, name = names[-1]
-    line = getattr(importlib.import_module(f"eas_core.{module}"), name).__doc__.strip().splitlines()[0]
+    line = getattr(importlib.import_module(f"{show.__name__}.{module}"), name).__doc__.strip().splitlines()[0]
     return re.sub(r"(?::\w+:)?`+([^`]*)`+", r"`\1`", line)
 
 
