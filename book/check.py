@@ -33,6 +33,7 @@ import eas_core  # noqa: E402
 from eas_core.base.errors import EASError  # noqa: E402
 from eas_core.base.parsing import parse_json, parse_yaml  # noqa: E402
 from eas_core.evidence import claims  # noqa: E402
+from eas_core.evidence.verdicts import Claim  # noqa: E402
 from eas_core.runs import jobs, trained  # noqa: E402
 from eas_core.runs.run import make_run  # noqa: E402
 from eas_core.widgets import scenario  # noqa: E402
@@ -237,7 +238,7 @@ def shown_faults(soup: bs4.BeautifulSoup, executed: nbformat.NotebookNode) -> It
 # ---------------------------------------------------------------- this run's claims and generator
 
 
-def claims_faults(soup: bs4.BeautifulSoup, judged: Sequence[claims.Claim]) -> Iterator[str]:
+def claims_faults(soup: bs4.BeautifulSoup, judged: Sequence[Claim]) -> Iterator[str]:
     """Claims that the first table of verdicts lacks or gives another verdict than these."""
     tables = [t for t in soup.select("article table") if {"key", "verdict"} <= {h.get_text() for h in t.select("th")}]
     rows = [row.select("th, td") for row in tables[0].select("tbody tr")] if tables else []

@@ -347,11 +347,11 @@ def _report(options) -> None:
     run = _plan(options)
     path = run.folder("results") / "record.json"
     records.read_record(path, "results")
-    from eas_core.evidence import tables
     from eas_core.runs import store
+    from eas_core.show import result_tables
 
     record = store.finished(path, "results")
-    print(tables.results_table(record, run.tasks).to_string())
+    print(result_tables.results_table(record, run.tasks).to_string())
 
 
 def _claims(options) -> None:

@@ -59,7 +59,7 @@ def test_the_gallery_shows_every_figure_but_those_of_solutions(tmp_path):
     cells = [
         text("# Chapter"),
         text("## A $q$ of `it`"),
-        code("figures.readable('not the last call'); figures.gate_grid(rows)"),
+        code("generator_figures.gates(not_the_last_call); generator_figures.gate_grid(rows)"),
         text("## Exercises"),
         text("```{solution-start} ex\n```"),
     ]

@@ -12,10 +12,10 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from book import check
-from eas_core.evidence import claims
+from eas_core.evidence import claims, verdicts
 from eas_core.runs import jobs
 from eas_core.settings import profiles
-from eas_core.show import paper_figures
+from eas_core.show import claim_texts, paper_figures
 
 
 def png(picture=((0.0, 1.0),)) -> str:
@@ -38,18 +38,18 @@ ERROR = new_output("error", ename="TraceError", evalue="no", traceback=[])
 @pytest.mark.parametrize(
     ("source", "kinds"),
     [
-        ("figures.accuracy_cost(record, chance)", ["figure"]),
+        ("result_figures.accuracy_cost(record, chance)", ["figure"]),
         ("run = f()\npaper_figures.predictor_scatter(run)", ["figure"]),
         ("paper_figures.readings(evidence)", []),  # Figure | None
         ("space = run.space\nspace.resolution", ["output"]),
-        ("claims_figure.forest(judged)", ["figure"]),
-        ("tables.results_table(record, tasks)", ["table"]),
+        ("claim_figures.forest(judged)", ["figure"]),
+        ("result_tables.results_table(record, tasks)", ["table"]),
         ("table = paper_tables.obtained_table(evidence, tasks)\ntable.drop(columns=['n'])", ["table"]),
         ("pd.DataFrame(rows).set_index('a').round(2)", ["table"]),
-        ("display(tables.picked_table(record))\ndisplay(Markdown('a'))", ["table", "output"]),
-        ("figures.spread(record) if record else None", []),
-        ("x = figures.spread(record)", []),
-        ("tables.picked_table(record);", []),
+        ("display(result_tables.picked_table(record))\ndisplay(Markdown('a'))", ["table", "output"]),
+        ("result_figures.spread(record) if record else None", []),
+        ("x = result_figures.spread(record)", []),
+        ("result_tables.picked_table(record);", []),
         ("x", ["output"]),
         ("loss.backward()", []),
         ("display(x() if y else None)", ["output"]),
@@ -80,7 +80,7 @@ def executed(source: str, *outputs, count: int | None = 1):
     return new_notebook(cells=[text, cell]), new_notebook(cells=[text, copy])
 
 
-SPREAD, ROWS = "figures.spread(record)", "tables.picked_table(record)"
+SPREAD, ROWS = "result_figures.spread(record)", "result_tables.picked_table(record)"
 
 
 @pytest.mark.parametrize(
@@ -194,25 +194,26 @@ def test_links_anchors_and_images_lead_somewhere(tmp_path, changes, fault):
 # ---------------------------------------------------------------- claims and the explorer
 
 
-CLAIMS = [
-    claims.Claim(key, key, "", "", "", "", verdict=verdict)
-    for key, verdict in zip("abcd", (claims.HOLDS, claims.FAILS, claims.OPEN, claims.NOT_MEASURED), strict=True)
-]
+def claim(key: str, verdict: str) -> verdicts.Claim:
+    return verdicts.Claim(key, key, "", "", "", "", measure=lambda evidence: None, verdict=verdict)
+
+
+CLAIMS = [claim(key, verdict) for key, verdict in zip("abcd", verdicts.VERDICTS, strict=True)]
 
 
 def claims_page(judged) -> str:
-    return claims.claims_table(judged).to_html()
+    return claim_texts.claims_table(judged).to_html()
 
 
 def test_a_page_with_this_runs_verdicts_has_no_fault():
-    published = [claims.Claim("a", "a", "", "", "", "", verdict=claims.FAILS)]  # a second table, of other records
+    published = [claim("a", verdicts.FAILS)]  # a second table, of other records
     assert list(check.claims_faults(soup(claims_page(CLAIMS) + claims_page(published)), CLAIMS)) == []
 
 
 def test_a_claim_without_this_runs_verdict_is_a_fault():
     (fault,) = check.claims_faults(soup(claims_page(CLAIMS[1:])), CLAIMS)
     assert fault == "claim a: no verdict, the records 'holds'"
-    other = [claims.Claim("a", "a", "", "", "", "", verdict=claims.OPEN), *CLAIMS[1:]]
+    other = [claim("a", verdicts.OPEN), *CLAIMS[1:]]
     (fault,) = check.claims_faults(soup(claims_page(other)), CLAIMS)
     assert fault == "claim a: the page says 'inconclusive', the records 'holds'"
     assert len(list(check.claims_faults(soup(""), CLAIMS))) == len(CLAIMS)
@@ -226,7 +227,7 @@ def test_the_default_profile_measures_every_claim_and_draws_every_figure(smoke_e
     variants = {name: entry for name, entry in smoke_evidence["variants"].items() if name in made}
     assert set(variants) == made
     found = [smoke_evidence | {"variants": variants}]
-    assert [claim.key for claim in claims.judge(found) if claim.verdict == claims.NOT_MEASURED] == []
+    assert [one.key for one in claims.judge(found) if one.verdict == verdicts.NOT_MEASURED] == []
     for figure in ("dropout_ablation", "search_comparison", "drop_rates", "method_differences"):
         assert getattr(paper_figures, figure)(found) is not None, figure
 

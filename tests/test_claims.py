@@ -14,10 +14,10 @@ from helpers import one_line
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from eas_core.base.errors import DataError
-from eas_core.evidence import claims, compare, findings, tables
-from eas_core.evidence.claims import FAILS, HOLDS, NOT_MEASURED, OPEN
+from eas_core.evidence import accuracy_claims, architecture_claims, claims, compare, paper, queries, verdicts
+from eas_core.evidence.verdicts import FAILS, HOLDS, NOT_MEASURED, OPEN, Claim, Measured
 from eas_core.search.evaluate import pack
-from eas_core.show import claims_figure
+from eas_core.show import claim_figures, claim_texts, findings
 from eas_core.space.search_space import LARGEST, SMALLEST
 
 MAIN, READING = 0.6, "exclude"
@@ -116,7 +116,7 @@ def put(evidence: list[dict], record_of, q: float = MAIN) -> list[dict]:
     return evidence
 
 
-def judged(evidence: list[dict]) -> dict[str, claims.Claim]:
+def judged(evidence: list[dict]) -> dict[str, Claim]:
     return {claim.key: claim for claim in claims.judge(evidence)}
 
 
@@ -140,17 +140,17 @@ def judged(evidence: list[dict]) -> dict[str, claims.Claim]:
     ],
 )
 def test_a_shown_deficit_comes_before_the_margin(low, high, margin, expected):
-    assert claims.verdict(low, high, margin) == expected
+    assert verdicts.verdict(low, high, margin) == expected
 
 
 def test_verdicts_are_of_the_claims_named_and_of_no_other_that_begins_alike():
     judged = claims.judge([one_seed(0), one_seed(1)])
     by_key = {claim.key: claim for claim in judged}
     assert {"eas", "eas-same-supernet"} <= set(by_key)
-    lines = findings.verdicts(judged, "eas", "ofa-t").splitlines()
+    lines = claim_texts.verdicts(judged, "eas", "ofa-t").splitlines()
     assert [by_key[key].statement in line for key, line in zip(("eas", "ofa-t"), lines, strict=True)] == [True, True]
     with pytest.raises(KeyError):
-        findings.verdicts(judged, "ea")
+        claim_texts.verdicts(judged, "ea")
 
 
 def test_every_claim_has_both_sides_a_rule_and_a_verdict():
@@ -159,7 +159,7 @@ def test_every_claim_has_both_sides_a_rule_and_a_verdict():
     for claim in found:
         assert all([claim.statement, claim.where, claim.paper, claim.rule, claim.ours, claim.detail]), claim.key
         assert claim.statement.endswith(".") and claim.rule.endswith(".") and claim.detail.endswith(".")
-        assert claim.verdict in claims.VERDICTS and claim.verdict != NOT_MEASURED
+        assert claim.verdict in verdicts.VERDICTS and claim.verdict != NOT_MEASURED
         assert "2 seeds" in claim.ours
         if claim.estimate:
             assert f"n = {len(TASKS) * N}," in claim.ours and (claim.estimate.n, claim.estimate.seeds) == (800, 2)
@@ -194,7 +194,7 @@ def test_a_deficit_smaller_than_the_margin_still_counts_once_it_is_shown():
     put(evidence, lambda seed: make_tested("OFA-T", seed, 0.0, at_rate(0.7975, n=4000)), q=0.0)
     put(evidence, lambda seed: make_tested("OFA-V", seed, 0.0, at_rate(0.8, n=4000)), q=0.0)
     claim = judged(evidence)["ofa-t"]
-    assert -claims.MARGIN < claim.estimate.low and claim.estimate.high < 0
+    assert -accuracy_claims.MARGIN < claim.estimate.low and claim.estimate.high < 0
     assert claim.verdict == FAILS
 
 
@@ -382,7 +382,9 @@ def test_the_interval_of_one_task_alone_would_have_been_too_narrow():
     record = make_tested("EAS", 0, MAIN, gaining((19, 10), (400, 10)))
     alone = compare.change([record], BUDGETS[0], BUDGETS[-1], "dogs")
     together = compare.change([record], BUDGETS[0], BUDGETS[-1], "dogs", 1 - 0.05 / 2)
-    assert alone.high < claims.ENOUGH < together.high and alone.mean == together.mean == pytest.approx(0.45)
+    assert alone.high < architecture_claims.ENOUGH < together.high and alone.mean == together.mean == pytest.approx(
+        0.45
+    )
 
 
 def test_the_primary_number_averages_over_budgets_and_the_detail_has_each():
@@ -471,7 +473,7 @@ def test_the_papers_numbers():
 
 
 def test_the_papers_numbers_come_from_its_tables(tmp_path, monkeypatch):
-    shutil.copytree(tables.PAPER, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(paper.PAPER, tmp_path, dirs_exist_ok=True)
     table = (tmp_path / "table_1.csv").read_text()
     lines = [line.replace(",230", ",460") if line.startswith("1,OFA-T") else line for line in table.splitlines()]
     lines = [line.replace(",87.9,", ",80.0,") if line.startswith("1,OFA-V") else line for line in lines]
@@ -480,7 +482,7 @@ def test_the_papers_numbers_come_from_its_tables(tmp_path, monkeypatch):
     (tmp_path / "table_1.csv").write_text("\n".join(lines))
     times = (tmp_path / "table_3.csv").read_text()
     (tmp_path / "table_3.csv").write_text(times.replace("40.3", "9.0").replace("0.9,<0.1", "0.9,<0.02"))
-    monkeypatch.setattr(tables, "PAPER", tmp_path)
+    monkeypatch.setattr(paper, "PAPER", tmp_path)
     found = judged([one_seed()])
     assert found["ofa-t"].paper_points == pytest.approx(0.25 + 7.9 / 4)
     assert found["eas"].paper_points == pytest.approx(1.125 + 0.25) and "-19.0 % MAdds" in found["eas"].paper
@@ -500,22 +502,57 @@ def test_twelve_tasks_are_put_beside_table_ii():
     assert "of 12 tasks" in found["small-network"].paper and "of 12 tasks" in found["small-network"].ours
 
 
+# ---------------------------------------------------------------- a claim more
+
+
+def test_a_claim_is_one_entry_that_judging_and_the_page_loop_over():
+    """Texts get the paper's numbers on its data set, and the measure's words, without another line anywhere."""
+
+    def cost_of_eas(evidence: list[dict]) -> Measured:
+        cost = compare.cost(verdicts.needed(evidence, "tested-EAS"), list(BUDGETS))
+        return Measured(f"{cost:.4g} M; 1 seed", verdicts.verdict(cost - 9, cost - 9), "Mean over budgets.")
+
+    own = Claim(
+        key="own",
+        label="costs more than {low:g} M",
+        statement="EAS costs more than {low:g} M.",
+        where="section 9, {table}",
+        paper="{low:g} M",
+        rule="Holds above {low:g} M.",
+        numbers=lambda data: {"low": 9.0, "points": 1.5},
+        measure=cost_of_eas,
+    )
+    *others, found = claims.judge([one_seed()], (*claims.CLAIMS, own))
+    assert [claim.key for claim in others] == [claim.key for claim in claims.CLAIMS]
+    assert (found.label, found.where, found.paper) == ("costs more than 9 M", "section 9, Table I", "9 M")
+    assert (found.verdict, found.ours, found.paper_points) == (FAILS, "2.85 M; 1 seed", 1.5)
+    assert claim_texts.claims_table([found]).loc["own", "this run"] == "2.85 M"
+    assert "Holds above 9 M." in claim_texts.details([found])
+    assert "**1 does not hold** (own)" in claim_texts.summary([found])
+
+
+def test_no_text_keeps_a_brace_that_nothing_filled_in():
+    for claim in claims.judge([one_seed()]):
+        texts = (claim.label, claim.statement, claim.where, claim.paper, claim.rule, claim.ours, claim.detail)
+        assert not any("{" in text or "}" in text for text in texts), claim.key
+
+
 # ---------------------------------------------------------------- the page
 
 
 def test_table_has_a_row_a_claim_and_no_cell_that_pandas_would_cut():
     for evidence in ([one_seed(0), one_seed(1)], [one_seed(rates={MAIN: 0.8})]):
         found = claims.judge(evidence)
-        table = claims.claims_table(found)
+        table = claim_texts.claims_table(found)
         assert list(table.index) == [claim.key for claim in found]
         assert table["verdict"].tolist() == [claim.verdict for claim in found]
         assert max(len(cell) for cell in table.to_numpy().flat) <= 50
-    assert claims.claims_table([]).empty
+    assert claim_texts.claims_table([]).empty
 
 
 def test_summary_counts_the_verdicts():
     found = claims.judge([one_seed(rates={MAIN: 0.8, 1.0: 0.6})])
-    text = claims.summary(found)
+    text = claim_texts.summary(found)
     assert text.startswith(
         "Of 11 claims, **6 hold** (ofa-t, eas-same-supernet, multi-path, cheaper, time, small-network)"
     )
@@ -523,13 +560,13 @@ def test_summary_counts_the_verdicts():
         "**1 is inconclusive** (similarity) and **4 were not measured** (eas, dropout, interior, target-only)." in text
     )
     assert "With one seed" in text and "does not hold" not in text and "\n" not in text
-    assert "With one seed" not in claims.summary(claims.judge([one_seed(0), one_seed(1)]))
-    assert "No claims" in claims.summary([])
+    assert "With one seed" not in claim_texts.summary(claims.judge([one_seed(0), one_seed(1)]))
+    assert "No claims" in claim_texts.summary([])
 
 
 def test_details_hold_every_rule_and_number_and_no_heading():
     found = claims.judge([one_seed()])
-    text = claims.details(found)
+    text = claim_texts.details(found)
     for claim in found:
         assert all(part in text for part in (claim.statement, claim.paper, claim.ours, claim.rule, claim.detail))
     assert not any(line.startswith("#") for line in text.splitlines())
@@ -538,12 +575,12 @@ def test_details_hold_every_rule_and_number_and_no_heading():
 def test_evidence_of_a_run_can_be_judged(smoke_evidence):
     found = claims.judge([smoke_evidence])
     assert all(claim.verdict != NOT_MEASURED and claim.ours for claim in found)
-    assert max(len(cell) for cell in claims.claims_table(found).to_numpy().flat) <= 50
+    assert max(len(cell) for cell in claim_texts.claims_table(found).to_numpy().flat) <= 50
 
 
 def test_forest_shows_every_difference_and_stays_on_its_canvas():
     found = claims.judge([one_seed(0), one_seed(1)])
-    figure = claims_figure.forest(found)
+    figure = claim_figures.forest(found)
     axis = figure.axes[0]
     labels = [label.get_text().replace("\n", " ") for label in axis.get_yticklabels()]
     assert labels == [claim.label for claim in found if claim.estimate]
@@ -563,12 +600,12 @@ def test_forest_shows_every_difference_and_stays_on_its_canvas():
 
 def test_forest_tells_verdicts_by_colour_and_marker():
     found = claims.judge([one_seed(rates={0.0: 0.75, MAIN: 0.8, 1.0: 0.9})])
-    looks = {(look["color"], look["marker"]) for look in claims_figure.LOOKS.values()}
+    looks = {(look["color"], look["marker"]) for look in claim_figures.LOOKS.values()}
     assert len(looks) == len({c for c, _ in looks}) == len({m for _, m in looks}) == 3
-    (legend,) = claims_figure.forest(found).legends
+    (legend,) = claim_figures.forest(found).legends
     assert [text.get_text() for text in legend.get_texts()][:2] == [HOLDS, FAILS]
     with pytest.raises(DataError) as error:
-        claims_figure.forest([replace(claim, estimate=None) for claim in found])
+        claim_figures.forest([replace(claim, estimate=None) for claim in found])
     assert "none of them" in one_line(error.value)
 
 
@@ -722,8 +759,8 @@ def test_whatever_value_is_damaged_nothing_but_a_data_error_comes_out():
 def test_one_budget_cannot_say_which_tasks_are_easy():
     evidence = [one_seed()]
     put(evidence, lambda seed: make_tested("EAS", seed, MAIN, at_rate(0.8, budgets=BUDGETS[:1])))
-    with pytest.raises(claims._Missing, match="needs two budgets"):
-        claims._easy_tasks(evidence)
+    with pytest.raises(verdicts.Missing, match="needs two budgets"):
+        architecture_claims.easy_tasks(evidence)
 
 
 @pytest.mark.parametrize("margin", [0.0, 1.0])
@@ -733,7 +770,7 @@ def test_the_legend_of_claims_names_what_is_drawn(margin, points):
         replace(claim, margin=margin and claim.margin, paper_points=points and claim.paper_points)
         for claim in claims.judge([one_seed(0), one_seed(1)])
     ]
-    (legend,) = claims_figure.forest(found).legends
+    (legend,) = claim_figures.forest(found).legends
     named = {text.get_text() for text in legend.get_texts()}
     assert ("allowed margin" in named) == any(claim.margin for claim in found) <= bool(margin)
     assert ("paper, its own data" in named) == any(claim.paper_points is not None for claim in found) <= bool(points)
@@ -744,7 +781,7 @@ def test_records_that_cannot_be_compared_are_one_line():
     fewer = make_tested("EAS", 1, MAIN, at_rate(0.8, budgets=BUDGETS[:2]))
     for compared, said in (
         (lambda: compare.difference(ours, others, list(BUDGETS)), "seeds .0, 1. are compared with seeds .0, 2."),
-        (lambda: compare.budgets_of([ours[0], fewer]), "budgets .* are mixed"),
+        (lambda: queries.common_budgets([ours[0], fewer]), "budgets .* are mixed"),
         (lambda: compare.accuracy([], 1.0), "none given"),
     ):
         with pytest.raises(DataError, match=said) as error:

@@ -349,12 +349,12 @@ def test_a_runs_folder_that_is_a_file_is_one_line(eas, tmp_path):
 
 
 def test_a_report_before_there_are_results_is_one_line(eas, tmp_path):
-    pytest.importorskip("eas_core.evidence.tables")
+    pytest.importorskip("eas_core.show.result_tables")
     assert_one_line(eas("report", "--profile", "smoke", "--device", "cpu", "--runs", str(tmp_path)), "does not exist")
 
 
 def test_a_report_of_a_finished_run_names_every_budget(eas, smoke_run):
-    pytest.importorskip("eas_core.evidence.tables")
+    pytest.importorskip("eas_core.show.result_tables")
     status, out, err = eas("report", runs=True)
     assert (status, err) == (0, "") and all(f"{budget:g}" in out for budget in smoke_run.profile.specialize.budgets)
 

@@ -14,8 +14,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_tables import TASKS, results  # noqa: F401, F811  (a fixture)
 
 from eas_core.data.tasks import task_dropout_mask
-from eas_core.evidence import tables
-from eas_core.show import figures
+from eas_core.evidence.paper import paper_table
+from eas_core.show import (
+    architecture_figures,
+    architecture_tables,
+    data_figures,
+    generator_figures,
+    result_figures,
+    style,
+    training_figures,
+)
 from eas_core.space.search_space import LARGEST, SMALLEST, SearchSpace, sample
 
 SPACE = SearchSpace(num_classes=6, resolution=32, widths=(8, 16, 24, 32, 40), final_width=64, head_width=64)
@@ -61,30 +69,34 @@ def without(results: dict, *names: str) -> dict:  # noqa: F811
 
 
 CASES = {
-    "dropout_masks": lambda r: figures.dropout_masks(MASK, TASKS, LABELS, "q = 0.6"),
-    "dropout_masks_without_labels": lambda r: figures.dropout_masks(MASK, TASKS, None, "q = 0.6"),
-    "calibration_curve_plain": lambda r: figures.calibration_curve(PLAIN),
-    "accuracy_by_task_alone": lambda r: figures.accuracy_by_task(without(r, "difference", "interval")),
-    "paired_differences_not_picked": lambda r: figures.paired_differences(without(r, "picked")),
-    "teacher": lambda r: figures.training_curve(record("teacher", **LOSS_AND_ACCURACY), "Teacher", 0.5),
-    "supernet": lambda r: figures.training_curve(record("supernet", **LOSS_AND_ACCURACY), "Supernet"),
-    "generator": lambda r: figures.training_curve(record("generator", **{"validation loss": 1.0, "cost error": 0.3})),
-    "calibration_curve": lambda r: figures.calibration_curve(POINTS, 1 / 6),
-    "architecture": lambda r: figures.architecture(sample(DRAW), "one"),
-    "architectures": lambda r: figures.architectures([("small", SMALLEST), ("large", LARGEST.to_dict())]),
-    "cost_landscape": lambda r: figures.cost_landscape(SPACE, (1.5, 2.0), count=50),
-    "gates": lambda r: figures.gates(torch.linspace(0, 1, 90), "gates"),
-    "gumbel": lambda r: figures.gumbel(),
-    "anchor_interpolation": lambda r: figures.anchor_interpolation(*_interpolation()),
-    "sampled_costs": lambda r: figures.sampled_costs(COSTS, 2.0, 0.05, "64 samples"),
-    "one_sampled_cost": lambda r: figures.sampled_costs(COSTS[:1], 2.0, 0.05),
-    "budget_use": figures.budget_use,
-    "accuracy_cost": lambda r: figures.accuracy_cost(r, 0.5, tables.paper_table()),
-    "accuracy_by_task": lambda r: figures.accuracy_by_task(r, 0.5),
-    "accuracy_by_many_tasks": lambda r: figures.accuracy_by_task(many(r), 0.5),
-    "paired_differences": figures.paired_differences,
-    "spread": figures.spread,
-    "cosine_similarity": lambda r: figures.cosine_similarity(tables.architecture_similarity(r)),
+    "dropout_masks": lambda r: training_figures.dropout_masks(MASK, TASKS, LABELS, "q = 0.6"),
+    "dropout_masks_without_labels": lambda r: training_figures.dropout_masks(MASK, TASKS, None, "q = 0.6"),
+    "calibration_curve_plain": lambda r: training_figures.calibration_curve(PLAIN),
+    "accuracy_by_task_alone": lambda r: result_figures.accuracy_by_task(without(r, "difference", "interval")),
+    "paired_differences_not_picked": lambda r: result_figures.paired_differences(without(r, "picked")),
+    "teacher": lambda r: training_figures.training_curve(record("teacher", **LOSS_AND_ACCURACY), "Teacher", 0.5),
+    "supernet": lambda r: training_figures.training_curve(record("supernet", **LOSS_AND_ACCURACY), "Supernet"),
+    "generator": lambda r: training_figures.training_curve(
+        record("generator", **{"validation loss": 1.0, "cost error": 0.3})
+    ),
+    "calibration_curve": lambda r: training_figures.calibration_curve(POINTS, 1 / 6),
+    "architecture": lambda r: architecture_figures.architecture(sample(DRAW), "one"),
+    "architectures": lambda r: architecture_figures.architectures([("small", SMALLEST), ("large", LARGEST.to_dict())]),
+    "cost_landscape": lambda r: architecture_figures.cost_landscape(SPACE, (1.5, 2.0), count=50),
+    "gates": lambda r: generator_figures.gates(torch.linspace(0, 1, 90), "gates"),
+    "gumbel": lambda r: generator_figures.gumbel(),
+    "anchor_interpolation": lambda r: generator_figures.anchor_interpolation(*_interpolation()),
+    "sampled_costs": lambda r: generator_figures.sampled_costs(COSTS, 2.0, 0.05, "64 samples"),
+    "one_sampled_cost": lambda r: generator_figures.sampled_costs(COSTS[:1], 2.0, 0.05),
+    "budget_use": generator_figures.budget_use,
+    "accuracy_cost": lambda r: result_figures.accuracy_cost(r, 0.5, paper_table()),
+    "accuracy_by_task": lambda r: result_figures.accuracy_by_task(r, 0.5),
+    "accuracy_by_many_tasks": lambda r: result_figures.accuracy_by_task(many(r), 0.5),
+    "paired_differences": result_figures.paired_differences,
+    "spread": result_figures.spread,
+    "cosine_similarity": lambda r: architecture_figures.cosine_similarity(
+        architecture_tables.architecture_similarity(r)
+    ),
 }
 
 
@@ -110,7 +122,7 @@ def texts(axis, renderer) -> list:
 def test_figure_has_labels_and_stays_on_its_canvas(name, results):  # noqa: F811
     figure = CASES[name](results)
     assert isinstance(figure, matplotlib.figure.Figure)
-    assert figure.get_size_inches()[0] == figures.WIDTH
+    assert figure.get_size_inches()[0] == style.WIDTH
     assert_inside(figure)
     drawn = [axis for axis in figure.axes if axis.axison]
     shared = {"x": figure.get_supxlabel(), "y": figure.get_supylabel()}
@@ -137,7 +149,7 @@ def test_texts_of_a_panel_do_not_overlap(name, results):  # noqa: F811
 
 @pytest.mark.parametrize("per_class", [1, 2, 3])
 def test_contact_sheet_shows_every_class_and_its_name(per_class):
-    figure = figures.contact_sheet(IMAGES, torch.arange(12) % 6, TASKS, per_class)
+    figure = data_figures.contact_sheet(IMAGES, torch.arange(12) % 6, TASKS, per_class)
     assert_inside(figure)
     (axis,) = figure.axes
     assert len(axis.images) == 6 * min(per_class, 2)
@@ -146,46 +158,46 @@ def test_contact_sheet_shows_every_class_and_its_name(per_class):
 
 @pytest.mark.parametrize("columns, bold", [(1, 3), (2, 3)])
 def test_a_task_of_more_classes_than_columns_takes_several_rows_under_one_name(columns, bold):
-    (axis,) = figures.contact_sheet(IMAGES, torch.arange(12) % 6, TASKS, 1, columns).axes
+    (axis,) = data_figures.contact_sheet(IMAGES, torch.arange(12) % 6, TASKS, 1, columns).axes
     assert sum(text.get_weight() == "bold" for text in axis.texts) == bold == len(TASKS)
     assert len({round(image.get_extent()[2], 3) for image in axis.images}) == 6 // columns
 
 
 def test_nothing_to_compare_is_an_empty_panel(results):  # noqa: F811
-    (axis,) = figures.paired_differences(without(results, "difference", "interval", "picked")).axes
+    (axis,) = result_figures.paired_differences(without(results, "difference", "interval", "picked")).axes
     assert not axis.get_title() and not axis.containers
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_panels_without_a_scenario_are_empty(count):
-    figure = figures.gate_grid([("one", torch.linspace(0, 1, 90))] * count)
+    figure = generator_figures.gate_grid([("one", torch.linspace(0, 1, 90))] * count)
     assert [axis.axison for axis in figure.axes[:2]] == [True, count == 2]
 
 
 def test_predictions_are_coloured_by_whether_they_are_right():
-    figure = figures.predictions(IMAGES[:2], ["pug", "hen"], ["pug", "cock"], [0.9, 0.4])
+    figure = data_figures.predictions(IMAGES[:2], ["pug", "hen"], ["pug", "cock"], [0.9, 0.4])
     said = {axis.texts[0].get_text(): axis.texts[0].get_color() for axis in figure.axes}
-    assert said == {"pug\n90%": figures.EAS, "cock\n40%": figures.RANDOM}
+    assert said == {"pug\n90%": style.EAS, "cock\n40%": style.RANDOM}
 
 
 def test_no_figure_stays_open_and_style_does_not_leak(results):  # noqa: F811
     before = dict(plt.rcParams)
-    figures.accuracy_cost(results)
+    result_figures.accuracy_cost(results)
     assert plt.get_fignums() == []
     assert dict(plt.rcParams) == before
 
 
 def test_skipped_blocks_are_outlines_and_the_rest_is_coloured_by_ratio():
-    figure = figures.architecture(SMALLEST)
+    figure = architecture_figures.architecture(SMALLEST)
     bars = figure.axes[0].patches
     filled = [bar for bar in bars if bar.get_fill()]
     assert (len(bars), len(filled)) == (20, 10)
-    assert {matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in filled} == {figures.SHADES[3]}
+    assert {matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in filled} == {style.SHADES[3]}
     assert {bar.get_height() for bar in filled} == {3}
 
 
 def test_relaxed_gate_is_above_one_half_with_probability_p():
-    figure = figures.gumbel((2.0, 1.0), p=0.7)
+    figure = generator_figures.gumbel((2.0, 1.0), p=0.7)
     for line in figure.axes[0].lines[:2]:
         h, density = line.get_data()
         upper = h > 0.5
@@ -195,7 +207,7 @@ def test_relaxed_gate_is_above_one_half_with_probability_p():
 def test_shares_of_the_cost_landscape_add_up_to_the_whole_network():
     from eas_core.space.cost import budget_range
 
-    figure = figures.cost_landscape(SPACE, count=20)
+    figure = architecture_figures.cost_landscape(SPACE, count=20)
     bars = figure.axes[0].containers
     totals = sorted(sum(bar.get_width() for bar in group) for group in bars)
     assert totals == pytest.approx(sorted(budget_range(SPACE)))

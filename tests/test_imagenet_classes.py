@@ -15,8 +15,9 @@ from eas_core import cli
 from eas_core.base.errors import DataError
 from eas_core.data import sources, splits
 from eas_core.data.tasks import TaskSet
-from eas_core.evidence import tables
+from eas_core.evidence.paper import PAPER_DATA
 from eas_core.settings import profiles
+from eas_core.show import data_tables
 
 FACTS = Path(__file__).resolve().parents[2] / "shared" / "facts"
 SOURCES = {  # source: the paper's name, its list of classes among the facts, tasks, classes a task, training images
@@ -100,7 +101,7 @@ def test_tasks_and_images_are_as_many_as_the_paper_says(source, paper, _, tasks,
     assert len(groups) == tasks and {len(group) for group in groups.values()} == {each}
     wnids = [wnid for group in groups.values() for wnid in group]
     assert sum(imagenet.TRAIN_IMAGES[wnid] for wnid in wnids) == train
-    assert imagenet.TEST_PER_CLASS * len(wnids) == tables.PAPER_DATA[paper][2]
+    assert imagenet.TEST_PER_CLASS * len(wnids) == PAPER_DATA[paper].test_images
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -140,7 +141,7 @@ def test_names_that_are_easily_mistaken_are_the_class_that_the_task_means(source
 
 
 def test_a_class_of_both_data_sets_is_the_same_in_both():
-    ten, twelve = (tables.paper_classes_table(name) for name in ("ImageNet-10", "ImageNet-12"))
+    ten, twelve = (data_tables.paper_classes_table(name) for name in ("ImageNet-10", "ImageNet-12"))
     columns = ["class", "training images"]
     ten, twelve = (table[:-1].reset_index().set_index("id")[columns] for table in (ten, twelve))
     both = ten.index.intersection(twelve.index)
@@ -186,17 +187,17 @@ def test_photographs_that_are_not_packed_yet_are_one_line_and_leave_nothing_behi
 
 @pytest.mark.parametrize(("source", "paper", "_", "tasks", "each", "train"), PAIRS)
 def test_the_papers_table_of_classes_ends_in_its_totals(source, paper, _, tasks, each, train):
-    table = tables.paper_classes_table(paper)
+    table = data_tables.paper_classes_table(paper)
     assert [(task, name, wnid) for (task, name), wnid in table["id"].items()][:-1] == listed(source)
     assert table.index[-1] == ("total", f"{tasks * each} classes")
-    assert table.iloc[-1].tolist() == ["", train, tables.PAPER_DATA[paper][2]]
+    assert table.iloc[-1].tolist() == ["", train, PAPER_DATA[paper].test_images]
     assert set(table["test images"][:-1]) == {imagenet.TEST_PER_CLASS}
 
 
 def test_a_profiles_classes_have_images_of_every_split_by_class_number():
     tasks = TaskSet(("cats", "dogs"), ((2, 0), (1,)), ("lion", "pug", "lynx"))
     ids = {"cats": ("n2", "n0"), "dogs": ("n1",)}
-    table = tables.classes_table(tasks, ids, {"test": 5, "valid": np.array([1, 2, 3]), "train": [10, 20, 30]})
+    table = data_tables.classes_table(tasks, ids, {"test": 5, "valid": np.array([1, 2, 3]), "train": [10, 20, 30]})
     assert table.index.tolist() == [("cats", "lynx"), ("cats", "lion"), ("dogs", "pug"), ("total", "3 classes")]
     assert table.columns.tolist() == ["id", "training images", "validation images", "test images"]
     assert table["id"].tolist() == ["n2", "n0", "n1", ""]
@@ -208,6 +209,6 @@ def test_a_profiles_classes_have_images_of_every_split_by_class_number():
 def test_classes_without_ids_of_their_own_have_no_such_column():
     settings = profiles.load("smoke").data
     counts = {"train": settings.train_per_class, "test": settings.test_per_class}
-    table = tables.classes_table(sources.task_set(settings), sources.class_ids(settings), counts)
+    table = data_tables.classes_table(sources.task_set(settings), sources.class_ids(settings), counts)
     assert table.columns.tolist() == ["training images", "test images"] and len(table) == 61
     assert table.loc[("total", "60 classes"), "test images"] == 60 * settings.test_per_class

@@ -17,7 +17,7 @@ from test_paper_tables import BUDGETS, MIXED, TASKS, evidence, other_images, rec
 from eas_core.base.errors import DataError
 from eas_core.data.tasks import TaskSet
 from eas_core.evidence import compare
-from eas_core.show import figures, paper_figures
+from eas_core.show import baseline_figures, paper_drawings, paper_figures, style
 
 LONG = TaskSet.from_groups(
     {name: (f"{name} a", f"{name} b") for name in ("stripe_frequency", "nested_outlines", "cat")}
@@ -42,10 +42,10 @@ def on_imagenet(seeds: int = 2) -> list[dict]:
 
 
 CASES = {
-    "scenarios": lambda: paper_figures.scenarios(scenario_rows(), TASKS),
-    "scenarios_long_names": lambda: paper_figures.scenarios(scenario_rows(LONG), LONG),
-    "overview": paper_figures.overview,
-    "overview_few_anchors": lambda: paper_figures.overview(0.1, 4),
+    "scenarios": lambda: paper_drawings.scenarios(scenario_rows(), TASKS),
+    "scenarios_long_names": lambda: paper_drawings.scenarios(scenario_rows(LONG), LONG),
+    "overview": paper_drawings.overview,
+    "overview_few_anchors": lambda: paper_drawings.overview(0.1, 4),
     "dropout_ablation": lambda: paper_figures.dropout_ablation(evidence(3)),
     "dropout_ablation_imagenet": lambda: paper_figures.dropout_ablation(on_imagenet()),
     "search_comparison": lambda: paper_figures.search_comparison(evidence(3)),
@@ -56,7 +56,7 @@ CASES = {
     "readings_one_seed": lambda: paper_figures.readings(evidence(1)),
     "method_differences": lambda: paper_figures.method_differences(evidence(3)),
     "plain_baselines": lambda: paper_figures.method_differences(evidence(3), plain_baselines=True),
-    "predictor_scatter": lambda: paper_figures.predictor_scatter(predictor_record()),
+    "predictor_scatter": lambda: baseline_figures.predictor_scatter(predictor_record()),
 }
 
 
@@ -95,7 +95,7 @@ def heights(bars: ErrorbarContainer) -> list[float]:
 @pytest.mark.parametrize("name", CASES)
 def test_no_text_and_no_artist_leaves_the_figure(name, drawn):
     figure = drawn[name]
-    assert figure.get_size_inches()[0] == figures.WIDTH
+    assert figure.get_size_inches()[0] == style.WIDTH
     renderer, edge = figure.canvas.get_renderer(), figure.bbox
     for text in texts(figure):
         box = text.get_window_extent(renderer)
@@ -131,7 +131,7 @@ def test_axes_have_labels_and_the_title_has_n(name, drawn):
 
 def test_no_figure_stays_open_and_the_style_does_not_leak():
     before = dict(plt.rcParams)
-    paper_figures.overview()
+    paper_drawings.overview()
     paper_figures.search_comparison(evidence(1))
     with pytest.raises(DataError):
         paper_figures.method_differences(other_images())
@@ -140,7 +140,7 @@ def test_no_figure_stays_open_and_the_style_does_not_leak():
 
 
 def test_every_method_has_its_own_colour_and_marker():
-    looks = figures.METHOD_STYLE.values()
+    looks = style.METHOD_STYLE.values()
     assert len({look["color"] for look in looks}) == len({look["marker"] for look in looks}) == len(looks)
     okabe_ito = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
     assert {look["color"] for look in looks} <= okabe_ito
@@ -167,21 +167,21 @@ def test_scenarios_show_three_tasks_and_three_budgets_with_their_costs():
         for name in many.names
         for budget in (1.0, 2.0, 3.0, 4.0, 5.0)
     ]
-    shown = [text.get_text() for text in texts(paper_figures.scenarios(rows, many))]
+    shown = [text.get_text() for text in texts(paper_drawings.scenarios(rows, many))]
     assert [text for text in shown if text.startswith("task ")] == ["task 0", "task 5", "task 9"]
     assert [text for text in shown if text.startswith("at most")] == [f"at most {b} M" for b in (1, 3, 5)]
     assert [shown.count(f"{cost} M") for cost in ("0.9", "2.7", "4.5")] == [3, 3, 3]
 
 
 def test_scenarios_of_one_task_and_one_budget_are_drawn_too():
-    shown = [text.get_text() for text in texts(paper_figures.scenarios(scenario_rows()[:1], TASKS))]
+    shown = [text.get_text() for text in texts(paper_drawings.scenarios(scenario_rows()[:1], TASKS))]
     assert "dogs" in shown and "birds" not in shown
 
 
 def test_scenarios_without_architectures_fail_in_one_line():
     for rows in ([], scenario_rows()[1:], [{"task": "dogs", "budget": 1.0}]):
         with pytest.raises(DataError, match="^rows: every drawn task"):
-            paper_figures.scenarios(rows, TASKS)
+            paper_drawings.scenarios(rows, TASKS)
 
 
 def test_overview_names_every_step(drawn):
@@ -237,7 +237,7 @@ def test_search_comparison_shows_all_searches_in_their_colours(drawn):
     shown = series(drawn["search_comparison"].axes[0])
     assert list(shown) == ["EAS, single-path", "multi-path generator", "OFA-T", "random (mean)"]
     colours = [bars.lines[0].get_color() for bars in shown.values()]
-    assert colours == [figures.METHOD_STYLE[m]["color"] for m in ("EAS", "multi-path", "OFA-T", "random")]
+    assert colours == [style.METHOD_STYLE[m]["color"] for m in ("EAS", "multi-path", "OFA-T", "random")]
     assert heights(shown["random (mean)"]) == pytest.approx([55.0] * 3)
     assert list(shown["random (mean)"].lines[0].get_xdata()) == pytest.approx([0.9, 1.8, 2.7])
 
@@ -294,7 +294,7 @@ def test_readings_compare_the_same_architectures():
 
 
 def test_predictor_scatter_has_the_rank_correlation_in_its_title():
-    axis = paper_figures.predictor_scatter(predictor_record()).axes[0]
+    axis = baseline_figures.predictor_scatter(predictor_record()).axes[0]
     assert "Spearman's ρ = 0.50" in axis.get_title(loc="left") and "n = 3" in axis.get_title(loc="left")
     points = next(line for line in axis.lines if line.get_linestyle() == "None")
     assert points.get_xdata() == pytest.approx([50, 80, 75]) and points.get_ydata() == pytest.approx([55, 65, 80])
@@ -303,7 +303,7 @@ def test_predictor_scatter_has_the_rank_correlation_in_its_title():
 def test_predictor_that_predicts_one_value_has_no_rank_correlation():
     record = predictor_record()
     record["result"]["held_out_pairs"]["predicted"] = [[0.5, 0.5]] * 3
-    assert "no rank correlation" in paper_figures.predictor_scatter(record).axes[0].get_title(loc="left")
+    assert "no rank correlation" in baseline_figures.predictor_scatter(record).axes[0].get_title(loc="left")
 
 
 def test_budgets_without_random_architectures_are_left_out():

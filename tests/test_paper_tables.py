@@ -12,7 +12,8 @@ import torch
 
 from eas_core.base.errors import DataError
 from eas_core.data.tasks import TaskSet
-from eas_core.evidence import compare, tables
+from eas_core.evidence import compare, queries
+from eas_core.evidence.paper import PAPER, PAPER_DATA
 from eas_core.search.evaluate import pack
 from eas_core.show import paper_tables
 from eas_core.space.search_space import SMALLEST, uniform
@@ -116,7 +117,7 @@ def records_in(entry: dict) -> list[dict]:
 def paper_csv(data: str, where: str) -> pd.DataFrame:
     """Table I or II as it ships with the library, or as it stands in the project's facts."""
     number = {"ImageNet-10": 1, "ImageNet-12": 2}[data]
-    path = tables.PAPER / f"table_{number}.csv" if where == "shipped" else FACTS / f"paper_table_{number}.csv"
+    path = PAPER / f"table_{number}.csv" if where == "shipped" else FACTS / f"paper_table_{number}.csv"
     if not path.exists():
         pytest.skip(f"{path} is not there: the facts lie beside the project only where it is developed")
     return pd.read_csv(path, comment="#")
@@ -143,7 +144,7 @@ def test_the_papers_numbers_give_the_papers_table(data, where):
     paper = paper_csv(data, where)
     table = paper_tables.method_table(paper_rows(paper))
     assert table.index.tolist() == [(level, name) for level in (1, 2, 3, 4) for name in ("OFA-V", "OFA-T", "EAS")]
-    names = [f"T-{t}" for t in range(1, tables.PAPER_DATA[data][1] + 1)]
+    names = [f"T-{t}" for t in range(1, PAPER_DATA[data].tasks + 1)]
     assert table.columns.tolist() == [*names, "average (%)", "MAdds (M)"]
     printed = paper.set_index(["level", "method"]).loc[table.index]
     assert table[names].to_numpy().tolist() == printed[names].to_numpy().tolist()
@@ -354,7 +355,7 @@ def test_costs_of_mixed_profiles_fail_as_well():
 
 
 def test_rates_and_readings_are_those_that_were_tested():
-    assert paper_tables.rates_of(evidence(2)) == [0.0, 0.6, 1.0]
-    assert paper_tables.rates_of(evidence(2, without=("q=0", "q=1"))) == [0.6]
-    assert paper_tables.other_readings(evidence(2)) == ["zero"]
-    assert paper_tables.other_readings(evidence(2, without=("q=0.6 zero",))) == []
+    assert queries.rates_of(evidence(2)) == [0.0, 0.6, 1.0]
+    assert queries.rates_of(evidence(2, without=("q=0", "q=1"))) == [0.6]
+    assert queries.other_readings(evidence(2)) == ["zero"]
+    assert queries.other_readings(evidence(2, without=("q=0.6 zero",))) == []

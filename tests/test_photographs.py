@@ -33,11 +33,10 @@ from eas_core.base.random import rng
 from eas_core.data import photographs, sources
 from eas_core.data.photographs import Photographs, crop_box, crop_numbers
 from eas_core.data.splits import Split, augmented, load, normalise
-from eas_core.evidence import tables
 from eas_core.runs import releases, trained
 from eas_core.runs.run import Run, make_run
 from eas_core.settings import profiles, schema
-from eas_core.show import figures
+from eas_core.show import data_figures, data_tables, result_tables
 from eas_core.training.loop import Stopped
 from eas_core.training.train_supernet import batch, teacher_logits
 
@@ -131,7 +130,7 @@ def test_splits_are_as_packed_and_uneven_classes_are_counted(splits, packed):
         )
         by_task = [split.of_task(tasks, t) for t in range(len(tasks))]
         assert torch.equal(torch.cat(by_task), torch.arange(len(split)))
-    table = tables.classes_table(
+    table = data_tables.classes_table(
         tasks, sources.class_ids(settings_of(packed)), {s.name: s.counts(tasks) for s in splits}
     )
     assert table.iloc[-1].tolist() == ["", 140, 100, 90]
@@ -245,7 +244,7 @@ def test_fingerprints_tell_photographs_apart(splits):
 
 
 def test_the_contact_sheet_takes_them(splits, packed):
-    figure = figures.contact_sheet(splits[0].images, splits[0].labels, sources.task_set(settings_of(packed)))
+    figure = data_figures.contact_sheet(splits[0].images, splits[0].labels, sources.task_set(settings_of(packed)))
     assert len(figure.axes[0].images) == 120
 
 
@@ -452,7 +451,7 @@ def test_photographs_go_through_every_stage(finished, packed):
     assert {len(result["comparisons"]), result["comparisons"][0]["n"] // 90} == {2, 1}
     assert result["test_digest"] == open_packed(packed)["test"].digest
     assert record["settings"]["data"]["digest"] == sources.pack_digest(finished.profile.data)
-    assert tables.results_table(record, finished.tasks).shape[0] > 0
+    assert result_tables.results_table(record, finished.tasks).shape[0] > 0
 
 
 def test_a_run_that_is_stopped_after_every_step_gives_the_same_bits(finished, packed, tmp_path):

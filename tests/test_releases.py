@@ -11,7 +11,7 @@ import yaml
 from eas_core.base import records
 from eas_core.base.errors import DataError
 from eas_core.base.random import rng
-from eas_core.evidence import claims, findings
+from eas_core.evidence import claims, queries
 from eas_core.network.generator import sample_gates
 from eas_core.network.supernet import Supernet
 from eas_core.runs import releases, trained
@@ -19,7 +19,7 @@ from eas_core.runs.run import Run, make_run
 from eas_core.search.specialize import propose
 from eas_core.settings import profiles, schema
 from eas_core.settings.stages import STAGES
-from eas_core.show import paper_tables
+from eas_core.show import findings
 from eas_core.space.cost import madds
 from eas_core.space.search_space import Architecture, from_gates
 
@@ -115,7 +115,7 @@ def test_a_release_whose_records_are_mixed_says_so(folder):
 
 def test_the_published_readings_can_be_compared():
     published = releases.read_evidence(ROOT / "releases" / "demo-readings")
-    assert len(published) >= 3 and paper_tables.other_readings(published) == ["zero"]
+    assert len(published) >= 3 and queries.other_readings(published) == ["zero"]
     assert "3 seeds" in findings.readings(published)
 
 

@@ -11,9 +11,11 @@ import pytest
 from eas_core.base.errors import DataError
 from eas_core.base.records import write_record
 from eas_core.data.tasks import TaskSet
-from eas_core.evidence import findings, tables
+from eas_core.evidence import queries
+from eas_core.evidence.paper import PAPER_DATA, comparable_paper_rows, paper_table
 from eas_core.runs import releases
 from eas_core.search.specialize import Proposal
+from eas_core.show import architecture_tables, findings, result_tables, run_tables
 from eas_core.space.search_space import LARGEST, SMALLEST, uniform
 
 TASKS = TaskSet.from_groups({"dogs": ("pug", "collie"), "birds": ("hen", "cock"), "big_cats": ("lion", "lynx")})
@@ -74,7 +76,7 @@ def results() -> dict:
 
 
 def test_averages_equal_hand_values(results):
-    table = tables.results_table(results, TASKS)
+    table = result_tables.results_table(results, TASKS)
     assert table.loc[(1.0, "EAS"), "average (%)"] == 60.0
     assert table.loc[(2.0, "EAS"), "average (%)"] == 68.3  # (56 + 59 + 90) / 3
     assert table.loc[(1.0, "EAS"), "MAdds (M)"] == 0.9
@@ -86,18 +88,20 @@ def test_averages_equal_hand_values(results):
 
 
 def test_interval_of_the_average_is_wilsons(results):
-    first, _ = tables.level_summaries(results)
+    first, _ = queries.level_summaries(results)
     assert first["interval"] == pytest.approx([54.36, 65.38], abs=0.01)  # 180 of 300
-    assert tables.results_table(results, TASKS).loc[(1.0, "EAS"), "95 % interval"] == "54.4-65.4"
+    assert result_tables.results_table(results, TASKS).loc[(1.0, "EAS"), "95 % interval"] == "54.4-65.4"
 
 
 def test_tasks_stand_in_the_order_of_the_task_set_whatever_the_order_of_rows(results):
     shuffled = copy.deepcopy(results)
     shuffled["result"]["rows"].reverse()
-    pd.testing.assert_frame_equal(tables.results_table(shuffled, TASKS), tables.results_table(results, TASKS))
+    pd.testing.assert_frame_equal(
+        result_tables.results_table(shuffled, TASKS), result_tables.results_table(results, TASKS)
+    )
     columns = ["EAS 1 M", "EAS 2 M"]
     for name in (results, shuffled):
-        assert tables.largest_smallest_table(name, TASKS).loc["big_cats", columns].tolist() == [70.0, 90.0]
+        assert result_tables.largest_smallest_table(name, TASKS).loc["big_cats", columns].tolist() == [70.0, 90.0]
 
 
 def test_a_record_without_random_architectures_has_eas_rows_only(results):
@@ -105,7 +109,7 @@ def test_a_record_without_random_architectures_has_eas_rows_only(results):
         comparison |= {"random_madds": [], "random_accuracy": [], "random_by_task": []}
         del comparison["difference"]
     results["result"]["spread"] = {}
-    assert len(tables.results_table(results, TASKS)) == 2
+    assert len(result_tables.results_table(results, TASKS)) == 2
     assert "Nothing to compare" in findings.paired(results)
     assert "no architectures" in findings.spread(results)
 
@@ -113,33 +117,33 @@ def test_a_record_without_random_architectures_has_eas_rows_only(results):
 @pytest.mark.parametrize("data", ["ImageNet-10", "ImageNet-12"])
 @pytest.mark.parametrize("method", ["EAS", "OFA-V", "OFA-T"])
 def test_the_papers_per_task_numbers_average_to_its_average_column(data, method):
-    paper = tables.paper_table(data, method)
-    names = [f"T-{t}" for t in range(1, tables.PAPER_DATA[data][1] + 1)]
+    paper = paper_table(data, method)
+    names = [f"T-{t}" for t in range(1, PAPER_DATA[data].tasks + 1)]
     tasks = TaskSet.from_groups({name: (f"{name} a", f"{name} b") for name in names})
     rows = [
         row(name, float(level["avg_madds_millions"]), level[name] / 100, n=1000)
         for _, level in paper.iterrows()
         for name in names
     ]
-    table = tables.results_table({"result": {"rows": rows, "comparisons": []}}, tasks)
+    table = result_tables.results_table({"result": {"rows": rows, "comparisons": []}}, tasks)
     assert len(paper) == 4
     # The paper averages numbers that it then rounds to one decimal: 0.05 for each rounding.
     assert table["average (%)"].to_numpy() == pytest.approx(paper["avg_acc_percent"].to_numpy(), abs=0.1001)
 
 
 def test_the_papers_values_stand_below_the_runs(results):
-    table = tables.table_with_paper(results, TASKS, "demo")
+    table = result_tables.table_with_paper(results, TASKS, "demo")
     ours, theirs = table.loc["EAS, this run (demo)"], table.loc["EAS, paper (ImageNet-10: other data)"]
     assert ours["average (%)"].tolist() == [60.0, 68.3]
     assert theirs["average (%)"].tolist() == [88.9, 89.4, 89.7, 89.9]
     assert theirs["MAdds (M)"].tolist() == ["219", "269", "316", "361"]
-    assert tables.comparable_paper_rows(results, TASKS) is None
+    assert comparable_paper_rows(results, TASKS) is None
     results["settings"]["data"]["source"] = "imagenet-10"
-    assert "EAS, paper (ImageNet-10)" in tables.table_with_paper(results, TASKS, "imagenet-10").index
+    assert "EAS, paper (ImageNet-10)" in result_tables.table_with_paper(results, TASKS, "imagenet-10").index
 
 
 def test_lost_points_are_between_the_largest_and_the_smallest_budget(results):
-    table = tables.largest_smallest_table(results, TASKS)
+    table = result_tables.largest_smallest_table(results, TASKS)
     assert table["lost"].tolist() == pytest.approx([6.0, -1.0, 20.0, 8.3])
     assert table["n"].tolist() == [100, 100, 100, 300]
     assert "2 of 3 tasks" in findings.losing_tasks(results, TASKS)
@@ -147,7 +151,7 @@ def test_lost_points_are_between_the_largest_and_the_smallest_budget(results):
 
 
 def test_similarity_of_identical_architectures_is_one(results):
-    table = tables.architecture_similarity(results)
+    table = architecture_tables.architecture_similarity(results)
     assert table["mean similarity"].tolist() == pytest.approx([1.0, 1.0])
     assert table["pairs"].tolist() == [3, 3]
     assert "practically the same" in findings.similarity(results)
@@ -158,7 +162,7 @@ def test_similarity_is_read_beside_draws_of_one_task_and_random_pairs(results):
 
     def words(first, second, random):
         proposals = [Proposal(t, b, own, False) for b in ACCURACY for t, own in enumerate((first, second))]
-        table = tables.similarity_references(proposals, dict.fromkeys(ACCURACY, random))
+        table = architecture_tables.similarity_references(proposals, dict.fromkeys(ACCURACY, random))
         return table, findings.similarity(results, table)
 
     table, text = words(alike, (LARGEST, LARGEST), mixed)
@@ -179,19 +183,19 @@ def test_similarity_is_read_beside_draws_of_one_task_and_random_pairs(results):
 def test_similarity_of_smallest_and_largest_is_zero(results):
     for entry in results["result"]["rows"]:
         entry["architecture"] = (LARGEST if entry["task"] == "dogs" else SMALLEST).to_dict()
-    table = tables.architecture_similarity(results)
+    table = architecture_tables.architecture_similarity(results)
     assert table["lowest"].tolist() == pytest.approx([0.0, 0.0])
     assert table["mean similarity"].tolist() == pytest.approx([1 / 3, 1 / 3])
 
 
 def test_growth_counts_existing_blocks_only(results):
-    table = tables.architecture_growth(results)
+    table = architecture_tables.architecture_growth(results)
     assert table[["blocks", "kernel", "ratio"]].to_numpy().tolist() == [[10, 3, 3], [15, 5, 4]]
     assert "does not" not in findings.growth(results)
 
 
 def test_budgets_table_notices_a_network_above_its_budget(results):
-    assert tables.budget_table(results)["above budget"].tolist() == [0, 0]
+    assert architecture_tables.budget_table(results)["above budget"].tolist() == [0, 0]
     assert "Every network keeps its budget" in findings.budgets_kept(results)
     assert "more than 5 % below the budget at 1, 2 M" in findings.budgets_kept(results)
     results["result"]["rows"][0]["madds"] = 1.0000001
@@ -249,7 +253,7 @@ def test_predictor_text_follows_the_rank_correlation(rho, said):
 
 
 def test_picked_text_separates_the_generator_from_the_choice(results):
-    assert tables.picked_table(results)["difference (points)"].tolist() == [1.0, 1.0]
+    assert result_tables.picked_table(results)["difference (points)"].tolist() == [1.0, 1.0]
     text = findings.picked(results)
     assert "changes by +6.50 points" in text and "**0 of 2 budgets**" in text
     assert "not shown to come from the generator" in text
@@ -267,12 +271,12 @@ def test_spread_text_says_when_there_is_little_to_find(results):
 
 
 def test_headline_says_when_an_interval_reaches_chance(results):
-    assert "All intervals lie above" in findings.headline(results, tables.chance(TASKS) - 0.1)
-    assert "Not all intervals lie above" in findings.headline(results, tables.chance(TASKS))
+    assert "All intervals lie above" in findings.headline(results, queries.chance(TASKS) - 0.1)
+    assert "Not all intervals lie above" in findings.headline(results, queries.chance(TASKS))
 
 
 def test_settings_table_leaves_out_where_the_photographs_lie(results):
-    assert tables.settings_table(results).index.tolist() == ["seed", "data.source"]
+    assert run_tables.settings_table(results).index.tolist() == ["seed", "data.source"]
 
 
 def test_a_release_is_read_whole_or_not_at_all(tmp_path):

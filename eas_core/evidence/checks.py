@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from eas_core.base.errors import DataError, SpaceError
-from eas_core.evidence import tables
+from eas_core.evidence import queries
 from eas_core.search.evaluate import unpack
 from eas_core.settings.stages import STAGES, TESTED
 from eas_core.space.search_space import Architecture
@@ -140,26 +140,17 @@ def check(evidence: list[dict]) -> None:
     Asked for: one profile, every seed once and with the same records, every record whole, of its kind, seed and drop
     rate, and made with the same settings as the others; test results that agree with their own accuracies.
     """
-    if not evidence:
-        raise DataError("evidence: none given, at least one seed is needed")
     _read(list[_Seed], evidence, "evidence")
-    first = evidence[0]
-    for entry in evidence[1:]:
-        for key in ("profile", "main"):
-            if entry[key] != first[key]:
-                raise DataError(f"evidence: of different profiles, {key} is {first[key]} and {entry[key]}")
-    seeds = [entry["seed"] for entry in evidence]
-    if len(set(seeds)) < len(seeds):
-        raise DataError(f"evidence: seeds {', '.join(map(str, seeds))} are not all different")
+    queries.one_profile(evidence)
     for entry in evidence:
         if entry["main"] not in entry["variants"]:
             raise DataError(f"evidence: seed {entry['seed']} has no variant {entry['main']}, the profile's own")
         if len({(v["q"], v["reading"]) for v in entry["variants"].values()}) < len(entry["variants"]):
             raise DataError(f"evidence: seed {entry['seed']} has two variants of the same drop rate and reading")
     made = [{(name, s) for name, v in entry["variants"].items() for s in v["records"]} for entry in evidence]
-    for seed, own in zip(seeds, made, strict=True):
+    for entry, own in zip(evidence, made, strict=True):
         for name, stage in sorted(set.union(*made) - own):
-            raise DataError(f"evidence: seed {seed} has no {stage} of {name}, another seed has")
+            raise DataError(f"evidence: seed {entry['seed']} has no {stage} of {name}, another seed has")
     settings: dict[str, tuple[str, str]] = {}
     tested: dict[str, tuple[object, str]] = {}
     for entry in evidence:
@@ -260,7 +251,7 @@ def _check_hits(row: dict, where: str) -> None:
 def _shared_settings(record: dict, where: str) -> dict[str, str]:
     """What all records of one profile must have in common: all settings but the seed and what makes variants."""
     try:
-        settings = tables.settings_table(record)["value"]
+        settings = queries.flat_settings(record)
     except AttributeError:
         raise DataError(f"{where}: settings hold a list of which not all entries are sections") from None
     apart = ("seed.", "supernet.task_dropout.", "architectures.")

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from eas_core.base.errors import DataError
+from eas_core.evidence.queries import tasks_of
 from eas_core.search.evaluate import unpack
 
 
@@ -79,18 +80,10 @@ def cost(records: list[dict], budgets: list[float]) -> float:
     return float(np.mean([row["madds"] for r in records for row in r["result"]["rows"] if row["budget"] in budgets]))
 
 
-def budgets_of(records: list[dict]) -> list[float]:
-    """The budget levels, ascending; records with different ones raise :class:`DataError`."""
-    levels = [sorted({row["budget"] for row in record["result"]["rows"]}) for record in records]
-    if any(level != levels[0] for level in levels):
-        raise DataError(f"records: budgets {levels[0]} and {next(x for x in levels if x != levels[0])} are mixed")
-    return levels[0]
-
-
 def _right(records: list[dict], budgets: list[float], task: str | None) -> np.ndarray:
     """Right or wrong as 0/1, averaged over budgets, shape (seeds, images), tasks in the order of the first record."""
     _same_conditions(records)
-    names = [task] if task else list(dict.fromkeys(row["task"] for row in records[0]["result"]["rows"]))
+    names = [task] if task else tasks_of(records[0])
     values = []
     for record in records:
         rows = {(row["task"], row["budget"]): row for row in record["result"]["rows"]}

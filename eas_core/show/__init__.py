@@ -1,7 +1,13 @@
-"""Tables and figures of the book and the paper.
+"""What the book shows: tables, figures and sentences, in one style.
 
-In: records, evidence, claims. Out: pandas tables and matplotlib figures, in one style.
+In: records, evidence, judged claims. Out: pandas tables, matplotlib figures, Markdown. Module names end in what they make:
 
-- :mod:`~eas_core.show.figures` what the chapters draw; :mod:`~eas_core.show.paper_figures` the paper's figures
-- :mod:`~eas_core.show.paper_tables` the paper's Tables I to III; :mod:`~eas_core.show.claims_figure` the forest plot
+- of the paper: :mod:`~eas_core.show.paper_tables` I to III, :mod:`~eas_core.show.paper_drawings` Figures I and II,
+  :mod:`~eas_core.show.paper_figures` III to V; :mod:`~eas_core.show.claim_texts`, :mod:`~eas_core.show.claim_figures`
+- tables: :mod:`~eas_core.show.data_tables`, :mod:`~eas_core.show.result_tables`,
+  :mod:`~eas_core.show.architecture_tables`, :mod:`~eas_core.show.run_tables`; their :mod:`~eas_core.show.columns`
+- figures: :mod:`~eas_core.show.data_figures`, :mod:`~eas_core.show.training_figures`,
+  :mod:`~eas_core.show.architecture_figures`, :mod:`~eas_core.show.generator_figures`,
+  :mod:`~eas_core.show.result_figures`, :mod:`~eas_core.show.baseline_figures`; their :mod:`~eas_core.show.style`
+- sentences: :mod:`~eas_core.show.findings`
 """

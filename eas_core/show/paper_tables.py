@@ -16,68 +16,12 @@ import pandas as pd
 from eas_core.base.errors import DataError
 from eas_core.data.tasks import TaskSet
 from eas_core.evidence import compare
-from eas_core.evidence.tables import (
-    AVERAGE,
-    COST,
-    COUNT,
-    INTERVAL,
-    comparable_paper_rows,
-    paper_data,
-    paper_search_times,
-    paper_table,
-    significant,
-)
+from eas_core.evidence.paper import ACCURACY, MADDS, comparable_paper_rows, paper_data, paper_search_times, paper_table
+from eas_core.evidence.queries import common_budgets, records_of
 from eas_core.settings.stages import METHODS
+from eas_core.show.columns import AVERAGE, COST, COUNT, INTERVAL, SEEDS, significant
 
-SEEDS = "seeds"
 MB = 1e6  # bytes
-
-
-# ---------------------------------------------------------------- what there is
-
-
-def records_of(evidence: list[dict], stage: str, q: float | None = None, reading: str | None = None) -> list[dict]:
-    """The records of one stage, one a seed; an empty list if this profile does not have them.
-
-    They belong to the supernet with drop rate ``q`` and ``reading`` of Eq. (A), by default those of the profile itself.
-    """
-    _one_profile(evidence)
-    found = []
-    for entry in evidence:
-        own = entry["variants"][entry["main"]]
-        wanted = (own["q"] if q is None else q, own["reading"] if reading is None else reading)
-        for variant in entry["variants"].values():
-            if (variant["q"], variant["reading"]) == wanted and stage in variant["records"]:
-                found.append(variant["records"][stage])
-    if found and len(found) < len(evidence):
-        raise DataError(f"evidence: only {len(found)} of {len(evidence)} seeds have {stage} of the supernet {wanted}")
-    return found
-
-
-def rates_of(evidence: list[dict]) -> list[float]:
-    """The drop rates q of which EAS was tested, ascending, the profile's own among them."""
-    _one_profile(evidence)
-    rates = {variant["q"] for entry in evidence for variant in entry["variants"].values()}
-    return [q for q in sorted(rates) if records_of(evidence, "tested-EAS", q)]
-
-
-def other_readings(evidence: list[dict]) -> list[str]:
-    """The readings of Eq. (A) besides the profile's own, under which the same architectures were tested."""
-    _one_profile(evidence)
-    readings = dict.fromkeys(variant["reading"] for entry in evidence for variant in entry["variants"].values())
-    return [reading for reading in readings if records_of(evidence, "tested-same", reading=reading)]
-
-
-def _one_profile(evidence: list[dict]) -> None:
-    if not evidence:
-        raise DataError("evidence: none given, at least one seed is needed")
-    for key in ("profile", "main"):
-        names = list(dict.fromkeys(entry[key] for entry in evidence))
-        if len(names) > 1:
-            raise DataError(f"evidence: of different profiles, {key} is {' and '.join(names)}")
-    seeds = [entry["seed"] for entry in evidence]
-    if len(set(seeds)) < len(seeds):
-        raise DataError(f"evidence: seeds {seeds} are not all different")
 
 
 # ---------------------------------------------------------------- Tables I and II
@@ -133,7 +77,7 @@ def obtained_table(evidence: list[dict], tasks: TaskSet) -> pd.DataFrame:
     records = _table_1_records(evidence)
     if not records:
         raise DataError("evidence: no tested-EAS, tested-OFA-V or tested-OFA-T in it")
-    budgets = compare.budgets_of([record for own in records.values() for record in own])
+    budgets = common_budgets([record for own in records.values() for record in own])
     estimates = {
         (budget, method): compare.accuracy(own, budget) for method, own in records.items() for budget in budgets
     }
@@ -174,8 +118,8 @@ def _paper_columns(index: pd.MultiIndex, budgets: list[float], record: dict, tas
     for budget, method in index:
         rows = paper_table(data, method.split(" (")[0])
         row = rows[rows["level"] == 1 + budgets.index(budget)]
-        average.append(f"{row['avg_acc_percent'].iloc[0]:.1f}" if len(row) else "")
-        cost.append(f"{row['avg_madds_millions'].iloc[0]:g}" if len(row) else "")
+        average.append(f"{row[ACCURACY].iloc[0]:.1f}" if len(row) else "")
+        cost.append(f"{row[MADDS].iloc[0]:g}" if len(row) else "")
     return {f"{source}: {AVERAGE}": average, f"{source}: {COST}": cost}
 
 

@@ -12,10 +12,11 @@ from IPython.display import display
 
 from eas_core import widgets
 from eas_core.base.errors import EASError
+from eas_core.evidence.words import readable
 from eas_core.runs import specialized, trained
 from eas_core.runs.run import Run
 from eas_core.search.specialize import Proposal, Specialized
-from eas_core.show import figures
+from eas_core.show import architecture_figures
 from eas_core.space.cost import MILLION, madds
 from eas_core.space.count import check_budget
 from eas_core.space.search_space import Architecture
@@ -41,9 +42,11 @@ def explore(run: Run, task: int | str = 0, budget: float | None = None):
 
 def architecture_figure(run: Run, explorer):
     """The explorer's architecture as a figure: what a page shows where no script runs."""
-    name = run.tasks.names[explorer.task].replace("_", " ")
+    name = readable(run.tasks.names[explorer.task])
     cost = madds(run.profile.search_space(), [explorer.architecture])[0] / MILLION
-    return figures.architecture(explorer.architecture, f"{name}, at most {explorer.budget:g} M: {cost:.3f} M")
+    return architecture_figures.architecture(
+        explorer.architecture, f"{name}, at most {explorer.budget:g} M: {cost:.3f} M"
+    )
 
 
 class _Scenario(traitlets.HasTraits):
@@ -159,7 +162,7 @@ class PlainExplorer(_Scenario):
         super().__init__()
         self._start(run, task, budget)
         low, high = run.profile.generator.budget
-        names = [(name.replace("_", " "), number) for number, name in enumerate(run.tasks.names)]
+        names = [(readable(name), number) for number, name in enumerate(run.tasks.names)]
         menu = ipywidgets.Dropdown(options=names, description="Task")
         options = {"min": low, "max": high, "step": (high - low) / 200, "readout_format": ".4g"}
         slider = ipywidgets.FloatSlider(value=budget, description="Budget (M)", **options)

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from eas_core.base.errors import DataError
-from eas_core.evidence.claims import FAILS, HOLDS, OPEN, Claim
-from eas_core.show.figures import EAS, PAPER_STYLE, RANDOM, REFERENCE, error_bars, styled, subplots
+from eas_core.evidence.verdicts import FAILS, HOLDS, OPEN, Claim
+from eas_core.evidence.words import counted, span
+from eas_core.show.style import EAS, PAPER_STYLE, RANDOM, REFERENCE, error_bars, styled, subplots
 
 LOOKS = {  # verdict: its colour and marker
     HOLDS: {"color": EAS, "marker": "o"},
@@ -62,8 +63,6 @@ def forest(claims: Sequence[Claim]) -> Figure:
 
 def _measured_on(rows: Sequence[Claim]) -> str:
     """The title: test images and seeds behind a difference, and what its bar covers."""
-    images = sorted({claim.estimate.n for claim in rows})
-    seeds = rows[0].estimate.seeds
-    n = " to ".join(f"{count:,}" for count in dict.fromkeys((images[0], images[-1])))
-    behind = f"n = {n} test images a difference, {seeds} seed{'s' if seeds > 1 else ''}"
+    images, seeds = [claim.estimate.n for claim in rows], rows[0].estimate.seeds
+    behind = f"n = {span(images, ',')} test images a difference, {counted(seeds, 'seed')}"
     return f"{behind}; bars: 95 % interval over images{' and seeds' if seeds > 1 else ' only'}"

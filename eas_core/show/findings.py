@@ -11,7 +11,21 @@ import numpy as np
 import pandas as pd
 
 from eas_core.data.tasks import TaskSet
-from eas_core.evidence import compare, tables
+from eas_core.evidence import compare
+from eas_core.evidence.paper import ACCURACY, PAPER_DATA, paper_search_times, paper_table
+from eas_core.evidence.queries import (
+    budgets_of,
+    common_budgets,
+    comparisons,
+    level_summaries,
+    main_variant,
+    other_readings,
+    picked_comparisons,
+    records_of,
+)
+from eas_core.evidence.words import counted, readable
+from eas_core.show.architecture_tables import architecture_growth, architecture_similarity, budget_table
+from eas_core.show.result_tables import largest_smallest_table
 
 
 def _budgets(values: list[float]) -> str:
@@ -53,7 +67,7 @@ def mixed_records(records: list[dict]) -> str:
 def search_time(record: dict) -> str:
     """Time of the search for all scenarios, from a specialised record, beside Table III's."""
     seconds = record["result"]["search_seconds"]
-    paper = tables.paper_search_times()["search_cpu_seconds"]
+    paper = paper_search_times()["search_cpu_seconds"]
     return (
         f"For all {seconds['scenarios']} scenarios together, the generator's forward pass takes "
         f"**{1000 * seconds['forward']:.1f} ms**, and **{1000 * seconds['with_sampling']:.1f} ms** with sampling and "
@@ -66,7 +80,7 @@ def search_time(record: dict) -> str:
 
 def budgets_kept(record: dict) -> str:
     """Whether every network is within its budget and the mean over tasks within 5 % below it."""
-    table = tables.budget_table(record)
+    table = budget_table(record)
     above, networks, derived = (int(table[name].sum()) for name in ("above budget", "networks", "derived"))
     kept = f"**{above} of {networks} networks exceed their budget**" if above else "**Every network keeps its budget**"
     far = [budget for budget, share in table["mean % of budget"].items() if share < 95]
@@ -81,7 +95,7 @@ def budgets_kept(record: dict) -> str:
 
 def paired_short(record: dict) -> str:
     """At how many budgets EAS beats random architectures of equal cost, in one sentence."""
-    rows = tables.comparisons(record)
+    rows = comparisons(record)
     if not rows:
         return "Nothing to compare: this run evaluated no random architectures (`evaluation.random_architectures: 0`)."
     above, below = _clear_of_zero(rows)
@@ -94,7 +108,7 @@ def paired_short(record: dict) -> str:
 
 def paired(record: dict) -> str:
     """:func:`paired_short`, the size of the difference, and what may explain budgets where it is not above zero."""
-    text, rows = paired_short(record), tables.comparisons(record)
+    text, rows = paired_short(record), comparisons(record)
     if not rows:
         return text
     half = 100 * float(np.mean([(row["interval"][1] - row["interval"][0]) / 2 for row in rows]))
@@ -124,10 +138,10 @@ def paired(record: dict) -> str:
 
 def picked(record: dict) -> str:
     """What of the difference is due to the generator, and what to choosing on validation images."""
-    rows = tables.picked_comparisons(record)
+    rows = picked_comparisons(record)
     if not rows:
         return "This record does not tell what choosing on validation images brings to random architectures."
-    plain = {row["budget"]: row["difference"] for row in tables.comparisons(record)}
+    plain = {row["budget"]: row["difference"] for row in comparisons(record)}
     above, below = _clear_of_zero(rows)
     mean = 100 * float(np.mean([row["difference"] for row in rows]))
     chosen = 100 * float(np.mean([plain[row["budget"]] - row["difference"] for row in rows]))
@@ -185,27 +199,27 @@ def spread(record: dict) -> str:
 
 def losing_tasks(record: dict, tasks: TaskSet, points: float = 5.0) -> str:
     """Which tasks lose at least ``points`` from the largest to the smallest budget."""
-    lost = tables.largest_smallest_table(record, tasks)["lost"].drop("mean over tasks")
+    lost = largest_smallest_table(record, tasks)["lost"].drop("mean over tasks")
     losing = lost[lost >= points].sort_values(ascending=False)
-    budgets = tables.budgets_of(record)
-    names = ", ".join(f"{name.replace('_', ' ')} ({value:.1f})" for name, value in losing.items())
+    budgets = budgets_of(record)
+    names = ", ".join(f"{readable(name)} ({value:.1f})" for name, value in losing.items())
     span = f"from {budgets[-1]:g} M to {budgets[0]:g} M"
     if losing.empty:
-        most = lost.idxmax().replace("_", " ")
+        most = readable(lost.idxmax())
         return f"**No task loses {points:g} points or more** {span}; the most is {lost.max():.1f} points ({most})."
     least = lost.idxmin()
     return (
         f"**{len(losing)} of {len(lost)} tasks lose {points:g} points or more** {span}: {names}. "
-        f"The least is lost by {least.replace('_', ' ')} ({lost[least]:.1f}), for which a small network is enough."
+        f"The least is lost by {readable(least)} ({lost[least]:.1f}), for which a small network is enough."
     )
 
 
 def similarity(record: dict, references: pd.DataFrame | None = None) -> str:
     """Whether the tasks' architectures become more alike with the budget (Figure VI), and how alike chance makes them.
 
-    Without ``references`` (:func:`eas_core.evidence.tables.similarity_references`) it does not say whether tasks were told apart.
+    Without ``references`` (:func:`eas_core.show.architecture_tables.similarity_references`) it does not say whether tasks were told apart.
     """
-    table = tables.architecture_similarity(record)
+    table = architecture_similarity(record)
     mean = table["mean similarity"]
     low = mean.iloc[0]
     alike = ", **the tasks' architectures are practically the same**" if low >= 0.999 else ""
@@ -245,7 +259,7 @@ def similarity(record: dict, references: pd.DataFrame | None = None) -> str:
 
 def growth(record: dict) -> str:
     """Whether architectures grow with the budget, and in which of their three dimensions."""
-    table = tables.architecture_growth(record)
+    table = architecture_growth(record)
     parts = []
     for column, name in (("blocks", "number of blocks"), ("ratio", "expansion ratio"), ("kernel", "kernel size")):
         first, last = table[column].iloc[0], table[column].iloc[-1]
@@ -258,10 +272,10 @@ def growth(record: dict) -> str:
 
 def paper_resolution(data: str = "ImageNet-10") -> str:
     """What the paper's own number of test images resolves, beside the differences it reports."""
-    ours, theirs = tables.paper_table(data, "EAS"), tables.paper_table(data, "OFA-T")
-    gains = ours["avg_acc_percent"] - theirs["avg_acc_percent"]
-    n = tables.PAPER_DATA[data][2]
-    p = ours["avg_acc_percent"].mean() / 100
+    ours, theirs = paper_table(data, "EAS"), paper_table(data, "OFA-T")
+    gains = ours[ACCURACY] - theirs[ACCURACY]
+    n = PAPER_DATA[data].test_images
+    p = ours[ACCURACY].mean() / 100
     error = 100 * math.sqrt(p * (1 - p) / n)
     return (
         f"In the paper EAS is {gains.min():.1f} to {gains.max():.1f} points above OFA-T on {data}. An average of "
@@ -274,7 +288,7 @@ def paper_resolution(data: str = "ImageNet-10") -> str:
 
 def headline(record: dict, chance: float) -> str:
     """Mean task accuracy of the smallest, the specialised and the largest networks, against guessing (a fraction)."""
-    result, levels = record["result"], tables.level_summaries(record)
+    result, levels = record["result"], level_summaries(record)
     parts = [f"{own['accuracy']:.1f} % at {own['budget']:g} M" for own in levels]
     small, large = (
         f"{100 * result[name]['accuracy']:.1f} %** ({100 * result[name]['interval'][0]:.1f}-"
@@ -296,7 +310,7 @@ def headline(record: dict, chance: float) -> str:
 
 def task_legend(tasks: TaskSet) -> str:
     """Which task T-1, T-2, ... is."""
-    return ", ".join(f"T-{t} {name.replace('_', ' ')}" for t, name in enumerate(tasks.names, 1)) + "."
+    return ", ".join(f"T-{t} {readable(name)}" for t, name in enumerate(tasks.names, 1)) + "."
 
 
 def predictor(record: dict, tasks: TaskSet) -> str:
@@ -311,34 +325,24 @@ def predictor(record: dict, tasks: TaskSet) -> str:
     return (
         f"Trained on {record['result']['trained_on']} pairs, tested on {held['n']} others: Spearman's ρ is "
         f"**{mean:.2f}** for the mean over tasks, {verdict}. For single tasks, whose accuracies are measured on fewer "
-        f"images, it goes from {by_task[worst]:.2f} ({tasks.names[worst].replace('_', ' ')}) to {by_task[best]:.2f} "
-        f"({tasks.names[best].replace('_', ' ')}). Most of it is the difference between cheap and expensive "
+        f"images, it goes from {by_task[worst]:.2f} ({readable(tasks.names[worst])}) to {by_task[best]:.2f} "
+        f"({readable(tasks.names[best])}). Most of it is the difference between cheap and expensive "
         "architectures; within a budget, ranking is harder."
     )
 
 
-def verdicts(judged: list, *keys: str) -> str:
-    """The claims named by ``keys`` as a Markdown list, in their order; a name that no claim has raises ``KeyError``."""
-    claims = {claim.key: claim for claim in judged}
-    chosen = (claims[key] for key in keys)
-    return "\n".join(f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}" for claim in chosen)
-
-
 def readings(evidence: list[dict]) -> str:
     """Eq. (A) to the letter against the other reading: the mean difference over budgets on the same architectures."""
-    main = evidence[0]["main"]
-    name = next((n for n, v in evidence[0]["variants"].items() if "tested-same" in v["records"]), None)
-    if name is None:
+    others = other_readings(evidence)
+    if not others:
         return "This profile trains no supernet with the other reading (`ablation.readings`)."
-    own = evidence[0]["variants"][main]["reading"]
-    other = [entry["variants"][name]["records"]["tested-same"] for entry in evidence]
-    base = [entry["variants"][main]["records"]["tested-EAS"] for entry in evidence]
-    d = compare.difference(other, base, compare.budgets_of(base))
+    own, other = main_variant(evidence[0])["reading"], others[0]
+    base = records_of(evidence, "tested-EAS")
+    d = compare.difference(records_of(evidence, "tested-same", reading=other), base, common_budgets(base))
     sign = "**inconclusive**: the interval contains zero"
     if d.low > 0 or d.high < 0:
-        better = evidence[0]["variants"][name if d.low > 0 else main]["reading"]
-        sign = f"the reading `{better}` is better here"
+        sign = f"the reading `{other if d.low > 0 else own}` is better here"
     return (
-        f"`{evidence[0]['variants'][name]['reading']}` minus `{own}`, averaged over budgets: **{d.mean:+.2f} points** "
-        f"[{d.low:+.2f}, {d.high:+.2f}] ({d.n:,} test images, {d.seeds} seed{'s' if d.seeds > 1 else ''}), {sign}."
+        f"`{other}` minus `{own}`, averaged over budgets: **{d.mean:+.2f} points** "
+        f"[{d.low:+.2f}, {d.high:+.2f}] ({d.n:,} test images, {counted(d.seeds, 'seed')}), {sign}."
     )

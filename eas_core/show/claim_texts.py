@@ -1,0 +1,57 @@
+"""Judged claims as a table and in Markdown: claims in, what the page of claims shows out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from eas_core.evidence.verdicts import FAILS, HOLDS, NOT_MEASURED, OPEN, VERDICTS, Claim
+from eas_core.evidence.words import listed
+
+
+def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
+    """A row a claim: what it says in short, the paper's number and place, this run's, the verdict.
+
+    No cell is longer than the 50 characters that pandas shows.
+    """
+    rows = []
+    for claim in claims:
+        value, _, counts = claim.ours.partition("; ")
+        paper = {"claim": claim.label, "in the paper": claim.where, "paper": claim.paper}
+        rows.append({**paper, "this run": value, "of": counts, "verdict": claim.verdict})
+    columns = ["claim", "in the paper", "paper", "this run", "of", "verdict"]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index([claim.key for claim in claims], name="key"))
+
+
+def details(claims: Sequence[Claim]) -> str:
+    """All that claims hold, as Markdown: a paragraph and a list each, without headings."""
+    blocks = []
+    for claim in claims:
+        lines = [f"**{claim.label[0].upper()}{claim.label[1:]}: {claim.verdict}.** {claim.statement}", ""]
+        parts = {f"Paper ({claim.where})": claim.paper, "This run": claim.ours}
+        parts |= {"Rule": claim.rule, "In detail": claim.detail}
+        blocks.append("\n".join(lines + [f"- {name}: {text}" for name, text in parts.items() if text]))
+    return "\n\n".join(blocks)
+
+
+def summary(claims: Sequence[Claim]) -> str:
+    """One Markdown sentence: how many claims got which verdict, and which."""
+    words = {HOLDS: ("holds", "hold"), FAILS: ("does not hold", "do not hold")}
+    words |= {OPEN: ("is inconclusive", "are inconclusive"), NOT_MEASURED: ("was not measured", "were not measured")}
+    parts = []
+    for name in VERDICTS:
+        keys = [claim.key for claim in claims if claim.verdict == name]
+        if keys:
+            parts.append(f"**{len(keys)} {words[name][len(keys) > 1]}** ({', '.join(keys)})")
+    text = f"Of {len(claims)} claims, {listed(parts)}." if parts else "No claims were judged."
+    if any(claim.estimate and claim.estimate.seeds == 1 for claim in claims):
+        text += " With one seed, the verdicts are about these trained networks: intervals cover the test images only."
+    return text
+
+
+def verdicts(claims: Sequence[Claim], *keys: str) -> str:
+    """The claims named by ``keys`` as a Markdown list, in their order; a name that no claim has raises ``KeyError``."""
+    named = {claim.key: claim for claim in claims}
+    chosen = (named[key] for key in keys)
+    return "\n".join(f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}" for claim in chosen)

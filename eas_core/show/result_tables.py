@@ -1,0 +1,138 @@
+"""Tables of a results record: accuracies of EAS beside the paper's and those of random architectures of equal cost.
+
+Accuracies are in percent, differences in points, costs in millions of multiply-adds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from eas_core.data.tasks import TaskSet
+from eas_core.evidence.paper import ACCURACY, MADDS, PAPER_DATA, comparable_paper_rows, paper_data, paper_table
+from eas_core.evidence.queries import budgets_of, comparisons, level, mean_over_tasks, picked_comparisons
+from eas_core.evidence.words import readable
+from eas_core.show.columns import AVERAGE, COST, COUNT, INTERVAL, significant
+
+
+def results_table(record: dict, tasks: TaskSet) -> pd.DataFrame:
+    """The EAS rows of Table I for this run, each with the mean of random architectures of equal cost below it.
+
+    Index (budget in millions, method); a column a task with its accuracy in %, then the average over tasks, its 95 %
+    interval (of all n test images), average multiply-adds in millions, and n.
+    """
+    rows = {}
+    for budget in budgets_of(record):
+        own = level(record, budget, tasks)
+        rows[budget, "EAS"] = {row["task"]: round(100 * row["accuracy"], 1) for row in own} | _average(own)
+    for row in record["result"]["comparisons"]:
+        count = len(row["random_accuracy"])
+        if count:
+            by_task = 100 * np.mean(row["random_by_task"], axis=0)
+            rows[row["budget"], f"random (mean of {count})"] = {
+                **dict(zip(tasks.names, by_task.round(1).tolist(), strict=True)),
+                AVERAGE: round(by_task.mean(), 1),
+                INTERVAL: "",
+                COST: significant(np.mean(row["random_madds"]) / 1e6),
+                COUNT: sum(r["n"] for r in level(record, row["budget"])),
+            }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(table.index, names=["budget (M)", "method"])
+    table.columns = [readable(name) for name in table.columns]  # so that a narrow page can wrap them
+    return table.sort_index(level=0, sort_remaining=False)
+
+
+def table_with_paper(record: dict, tasks: TaskSet, name: str) -> pd.DataFrame:
+    """This run's EAS rows (profile ``name``), and below them the paper's EAS rows on ImageNet-10 (or -12 for 12 tasks).
+
+    Tasks are columns T-1, T-2, ... as in the paper: T-1 of this run is ``tasks.names[0]``. Unless the run's data are
+    ImageNet, the index says "other data": levels of accuracy are then not comparable.
+    """
+    rows = {}
+    for budget in budgets_of(record):
+        own = level(record, budget, tasks)
+        accuracy = {f"T-{t}": round(100 * row["accuracy"], 1) for t, row in enumerate(own, 1)}
+        rows[f"EAS, this run ({name})", f"{budget:g}"] = accuracy | _average(own)
+    data, same = paper_data(tasks), comparable_paper_rows(record, tasks) is not None
+    count = PAPER_DATA[data].tasks
+    for _, row in paper_table(data).iterrows():
+        accuracy = {f"T-{t}": row[f"T-{t}"] for t in range(1, count + 1)}
+        rows[f"EAS, paper ({data}{'' if same else ': other data'})", f"level {row['level']}"] = {
+            **accuracy,
+            AVERAGE: row[ACCURACY],
+            INTERVAL: "",
+            COST: row[MADDS],
+            COUNT: PAPER_DATA[data].test_images,
+        }
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.index = pd.MultiIndex.from_tuples(table.index, names=["source", "budget (M)"])
+    table[COST] = [f"{cost:.4g}" for cost in table[COST]]
+    columns = [f"T-{t}" for t in range(1, max(len(tasks), count) + 1)]
+    return table[[*columns, AVERAGE, INTERVAL, COST, COUNT]]
+
+
+def _average(rows: list[dict]) -> dict:
+    """The last columns of Table I."""
+    summary = mean_over_tasks(rows)
+    return {
+        AVERAGE: round(summary["accuracy"], 1),
+        INTERVAL: "{:.1f}-{:.1f}".format(*summary["interval"]),
+        COST: significant(summary["madds"]),
+        COUNT: summary["n"],
+    }
+
+
+def largest_smallest_table(record: dict, tasks: TaskSet) -> pd.DataFrame:
+    """Test accuracy (%) of the smallest network, EAS at every budget and the largest network, a row a task.
+
+    The last row is the mean over tasks. "lost" is what EAS loses from its largest to its smallest budget, in points.
+    """
+    result, budgets = record["result"], budgets_of(record)
+    columns = {"smallest": [result["smallest"]["by_task"][name]["accuracy"] for name in tasks.names]}
+    for budget in budgets:
+        columns[f"EAS {budget:g} M"] = [row["accuracy"] for row in level(record, budget, tasks)]
+    columns["largest"] = [result["largest"]["by_task"][name]["accuracy"] for name in tasks.names]
+    table = 100 * pd.DataFrame(columns, index=pd.Index(tasks.names, name="task"))
+    table.loc["mean over tasks"] = table.mean()
+    table["lost"] = table[f"EAS {budgets[-1]:g} M"] - table[f"EAS {budgets[0]:g} M"]
+    counts = [result["largest"]["by_task"][name]["n"] for name in tasks.names]
+    table = table.round(1)
+    table[COUNT] = [*counts, sum(counts)]
+    return table
+
+
+def comparison_table(record: dict) -> pd.DataFrame:
+    """EAS against random architectures of equal cost on the same test images: the paired difference, in points."""
+    rows = comparisons(record)
+    table = pd.DataFrame(
+        {
+            "MAdds (M)": [significant(row["madds"]) for row in rows],
+            "EAS (%)": [100 * row["accuracy"] for row in rows],
+            "random, mean (%)": [100 * np.mean(row["random_accuracy"]) for row in rows],
+            "random, best (%)": [100 * np.max(row["random_accuracy"]) for row in rows],
+            "difference (points)": [100 * row["difference"] for row in rows],
+            "from": [100 * row["interval"][0] for row in rows],
+            "to": [100 * row["interval"][1] for row in rows],
+        },
+        index=pd.Index([row["budget"] for row in rows], name="budget (M)"),
+    ).round(2)
+    table["random networks"] = [row["others"] for row in rows]
+    table[COUNT] = [row["n"] for row in rows]
+    return table
+
+
+def picked_table(record: dict) -> pd.DataFrame:
+    """EAS against random architectures of which the validation split chose one a task: paired difference in points."""
+    rows = picked_comparisons(record)
+    table = pd.DataFrame(
+        {
+            "random, chosen (%)": [100 * row["accuracy"] for row in rows],
+            "difference (points)": [100 * row["difference"] for row in rows],
+            "from": [100 * row["interval"][0] for row in rows],
+            "to": [100 * row["interval"][1] for row in rows],
+        },
+        index=pd.Index([row["budget"] for row in rows], name="budget (M)"),
+    ).round(2)
+    table["tried"] = [row["tried"] for row in rows]
+    table[COUNT] = [row["n"] for row in rows]
+    return table
