@@ -6,9 +6,9 @@ from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet
 from eas_core.runs.export import load as load_network
 from eas_core.runs.export import write as export_network
-from eas_core.runs.pipeline import specialize_one
 from eas_core.runs.releases import read as read_release
 from eas_core.runs.run import make_run
+from eas_core.runs.specialized import specialize_one
 from eas_core.search.evaluate import score
 from eas_core.search.specialize import propose, specialize
 from eas_core.settings.profiles import load as load_profile
