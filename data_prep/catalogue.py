@@ -54,6 +54,9 @@ def _tiny_imagenet(wanted: Wanted) -> dict[str, Labelled]:
     return tiny_imagenet.splits(wanted.path, wanted.per_class, wanted.resolution, wanted.seed, wanted.cache)
 
 
+#: The data sources by the name that a profile gives as ``data.source``.
+#:
+#: :meta hide-value:
 SOURCES: dict[str, Source] = {
     "shapes10": Source(shapes10.TASKS, _shapes10),
     "tiny-imagenet": Source(tiny_imagenet.TASKS, _tiny_imagenet, tiny_imagenet.CLASS_NAMES, tiny_imagenet.check),
