@@ -39,7 +39,7 @@ ERROR = new_output("error", ename="TraceError", evalue="no", traceback=[])
     ("source", "kinds"),
     [
         ("result_figures.accuracy_cost(record, chance)", ["figure"]),
-        ("run = f()\npaper_figures.predictor_scatter(run)", ["figure"]),
+        ("run = f()\nbaseline_figures.predictor_scatter(run)", ["figure"]),
         ("paper_figures.readings(evidence)", []),  # Figure | None
         ("space = run.space\nspace.resolution", ["output"]),
         ("claim_figures.forest(judged)", ["figure"]),

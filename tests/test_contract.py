@@ -49,7 +49,7 @@ def test_no_import_runs_backwards():
         ("eas_core/space", "import eas_core.cli", "eas_core.space is not allowed to import eas_core.cli"),
         ("eas_core/network", "def f():\n    from eas_core.search import evolution", "eas_core.network is not allowed to import eas_core.search"),
         ("data_prep", "from eas_core.settings import profiles", "data_prep is not allowed to import eas_core.settings"),
-        ("eas_core/settings", "import data_prep", "eas_core.settings is not allowed to import data_prep"),
+        ("eas_core/space", "import data_prep", "eas_core.space is not allowed to import data_prep"),
     ],
 )  # fmt: skip
 def test_an_import_that_runs_backwards_is_named(room, line, broken, copy):

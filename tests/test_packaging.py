@@ -95,6 +95,6 @@ def test_profiles_travel_with_the_package():
     data = {
         path
         for path in (ROOT / "eas_core").rglob("*")
-        if path.suffix in (".pyi", ".yaml", ".js", ".css", ".csv", ".json")
+        if path.suffix in (".typed", ".pyi", ".yaml", ".js", ".css", ".csv", ".json")
     }
     assert data == shipped

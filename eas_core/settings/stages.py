@@ -42,7 +42,9 @@ class Method:
 
     ``stages`` come after the supernet; the last one's record has the rows of what was found. ``job`` is the job that
     makes them and then tests. ``supernets`` says in which ones it searches: "own", the profile's, "plain" for that and
-    the one without task dropout, or "every" one. ``color``, ``marker``: its look in all figures.
+    the one without task dropout, or "every" one; methods of "plain" are those that know no task dropout, and Table I has
+    them from there. ``color`` and ``marker`` are its look in all figures, ``label`` its name in Figure IV ("": it is not
+    in it); ``table_1`` says whether Table I has a row of it.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Method:
     supernets: str
     color: str
     marker: str
+    label: str = ""
+    table_1: bool = True
 
     @property
     def tested(self) -> str:
@@ -62,9 +66,18 @@ METHODS = {  # the colours are Okabe and Ito's
     method.name: method
     for method in (
         Method("OFA-V", "OFA", ("pairs", "predictor", "evolved"), "plain", "#E69F00", "^"),
-        Method("OFA-T", "OFA", ("pairs", "predictor", "evolved"), "plain", "#009E73", "s"),
-        Method("multi-path", "multi-path", ("multi_path", "multi_path_specialized"), "own", "#CC79A7", "D"),
-        Method("EAS", "EAS", ("generator", "specialized"), "every", "#0072B2", "o"),
+        Method("OFA-T", "OFA", ("pairs", "predictor", "evolved"), "plain", "#009E73", "s", "OFA-T"),
+        Method(
+            "multi-path",
+            "multi-path",
+            ("multi_path", "multi_path_specialized"),
+            "own",
+            "#CC79A7",
+            "D",
+            "multi-path generator",
+            table_1=False,
+        ),
+        Method("EAS", "EAS", ("generator", "specialized"), "every", "#0072B2", "o", "EAS, single-path"),
     )
 }
 

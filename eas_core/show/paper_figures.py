@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from eas_core.evidence import compare
 from eas_core.evidence.paper import ACCURACY, MADDS, PAPER_DATA, comparable_paper_rows, paper_data
 from eas_core.evidence.queries import common_budgets, main_variant, other_readings, rates_of, records_of, tasks_of
+from eas_core.settings.stages import METHODS
 from eas_core.show.style import (
     BUDGET_LABEL,
     EAS,
@@ -120,11 +121,8 @@ def search_comparison(evidence: list[dict]) -> Figure | None:
     For reference, the mean of random architectures of EAS's cost, where the ``results`` record has them. Of the paper
     only EAS is drawn (Table I): which supernet OFA-T had in that table it does not say. None without anything to compare.
     """
-    series = {
-        "EAS": ("EAS, single-path", records_of(evidence, "tested-EAS")),
-        "multi-path": ("multi-path generator", records_of(evidence, "tested-multi-path")),
-        "OFA-T": ("OFA-T", records_of(evidence, "tested-OFA-T")),
-    }
+    drawn = [method for method in reversed(METHODS.values()) if method.label]
+    series = {method.name: (method.label, records_of(evidence, method.tested)) for method in drawn}
     series = {method: (label, records) for method, (label, records) in series.items() if records}
     random = _random_levels(records_of(evidence, "results"))
     if "EAS" not in series or len(series) + bool(random) < 2:
@@ -249,14 +247,16 @@ def method_differences(evidence: list[dict], plain_baselines: bool = False) -> F
     All search in the profile's own supernet, so that only the search differs; with ``plain_baselines`` OFA-V and OFA-T
     search in the plain one (q = 0), as in Table I. Pairs of which one is missing are left out; None without any.
     """
-    rate = 0.0 if plain_baselines else None
-    methods = {"EAS": records_of(evidence, "tested-EAS"), "multi-path": records_of(evidence, "tested-multi-path")}
-    methods |= {name: records_of(evidence, f"tested-{name}", q=rate) for name in ("OFA-T", "OFA-V")}
-    pairs = [("EAS", "OFA-T"), ("EAS", "OFA-V"), ("EAS", "multi-path"), ("OFA-T", "OFA-V")]
-    looks = [METHOD_STYLE["OFA-T"], METHOD_STYLE["OFA-V"], METHOD_STYLE["multi-path"], {"color": "k", "marker": "x"}]
+    methods = {
+        name: records_of(evidence, method.tested, q=0.0 if plain_baselines and method.supernets == "plain" else None)
+        for name, method in METHODS.items()
+    }
+    baselines = sorted(METHODS.keys() - {"EAS"}, key=lambda name: (METHODS[name].supernets != "plain", name))
+    pairs = [("EAS", name, METHOD_STYLE[name]) for name in baselines]
+    pairs.append(("OFA-T", "OFA-V", {"color": "k", "marker": "x"}))
     series = [
         (methods[ours], methods[other], f"{ours} minus {other}", look)
-        for (ours, other), look in zip(pairs, looks, strict=True)
+        for ours, other, look in pairs
         if methods[ours] and methods[other]
     ]
     return _differences(series, "difference (points of task accuracy)") if series else None

@@ -102,12 +102,12 @@ def obtained_table(evidence: list[dict], tasks: TaskSet) -> pd.DataFrame:
 def _table_1_records(evidence: list[dict]) -> dict[str, list[dict]]:
     """The tested records of Table I by the method's name in it, those that there are."""
     records = {}
-    for method in ("OFA-V", "OFA-T"):
-        plain, own = records_of(evidence, f"tested-{method}", q=0.0), records_of(evidence, f"tested-{method}")
-        if plain or own:
-            records[method if plain else f"{method} ({evidence[0]['main']})"] = plain or own
-    eas = records_of(evidence, "tested-EAS")
-    return records | ({"EAS": eas} if eas else {})
+    for name, method in METHODS.items():
+        own = records_of(evidence, method.tested)
+        plain = records_of(evidence, method.tested, q=0.0) if method.supernets == "plain" else own
+        if method.table_1 and (plain or own):
+            records[name if plain else f"{name} ({evidence[0]['main']})"] = plain or own
+    return records
 
 
 def _paper_columns(index: pd.MultiIndex, budgets: list[float], record: dict, tasks: TaskSet) -> dict[str, list[str]]:

@@ -19,18 +19,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from eas_core.settings.stages import METHODS
 from eas_core.space.search_space import EXPANSIONS
 
 WIDTH = 7.2  # inches: the width of the book's text
 EAS, RANDOM, REFERENCE, THIRD, FOURTH = "#0072B2", "#D55E00", "#767676", "#009E73", "#CC79A7"
 CYCLE = (EAS, RANDOM, THIRD, FOURTH, "#E69F00", "#56B4E9", "#000000")
-METHOD_STYLE = {  # method: its colour and marker
-    "EAS": {"color": EAS, "marker": "o"},
-    "multi-path": {"color": FOURTH, "marker": "D"},
-    "OFA-T": {"color": THIRD, "marker": "s"},
-    "OFA-V": {"color": "#E69F00", "marker": "^"},
-    "random": {"color": RANDOM, "marker": "x"},
-}
+METHOD_STYLE = {name: {"color": method.color, "marker": method.marker} for name, method in METHODS.items()}
+METHOD_STYLE["random"] = {"color": RANDOM, "marker": "x"}
 PAPER_STYLE = {"marker": "*", "markersize": 10, "markerfacecolor": "white", "linestyle": "none"}  # any of its methods
 SHADES = dict(zip(EXPANSIONS, ("#C6DCEF", "#5FA3D0", "#0B4F86"), strict=True))  # expansion ratio, light to dark
 RAMP = LinearSegmentedColormap.from_list("eas", ["#FFFFFF", "#5FA3D0", "#08335A"])
