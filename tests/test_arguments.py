@@ -139,7 +139,7 @@ def test_a_wrong_argument_is_one_line_before_pytorch_is_loaded(outcomes, case):
 
 
 def test_the_list_has_every_command_and_every_option_that_takes_a_value():
-    (commands,) = (action for action in cli._parser()._actions if action.choices and action.dest == "==SUPPRESS==")
+    (commands,) = (action for action in cli.parser()._actions if action.choices and action.dest == "==SUPPRESS==")
     assert set(commands.choices) == set(NEEDED) == set(WRONG)
     for name, parser in commands.choices.items():
         tried = " ".join((*COMMON, *WRONG[name])).split()

@@ -24,7 +24,7 @@ from eas_core.settings import profiles, schema
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = "eas make snakemake papermill python torchrun accelerate srun pip conda pre-commit".split()
-EAS = next(action.choices for action in cli._parser()._actions if action.dest == "==SUPPRESS==")
+EAS = next(action.choices for action in cli.parser()._actions if action.dest == "==SUPPRESS==")
 TARGETS = re.search(r"\.PHONY: (.*)", (ROOT / "Makefile").read_text())[1].split()
 RULES = re.findall(r"^rule (\w+)", (ROOT / "Snakefile").read_text(), re.MULTILINE)
 FIRST = (  # how a command begins outside shell blocks and code spans, where "make sure" is none
@@ -150,7 +150,7 @@ def read_eas(words: list[str], **settings):
     if len(words) == 1:  # a mention of the command alone
         assert words[0] in EAS
         return None
-    options = cli._parser().parse_args(words)
+    options = cli.parser().parse_args(words)
     team = devices.Devices(micro_batches=getattr(options, "micro_batches", 1))
     planned = run.plan(options.profile, options.seed, options.runs, options.overrides, options.device, devices=team)
     if hasattr(options, "task"):
@@ -332,7 +332,7 @@ def small_runs() -> list[str]:
     found = []
     for command in COMMANDS:
         program, *words = shlex.split(command)
-        if program == "eas" and len(words) > 1 and cli._parser().parse_args(words).profile in SMALL:
+        if program == "eas" and len(words) > 1 and cli.parser().parse_args(words).profile in SMALL:
             found.append(re.sub(r" --(profile|budget|seeds|out|archs) \S+", "", command))
     return sorted(set(found))
 

@@ -45,7 +45,7 @@ def test_lint_and_hooks_run_the_same_tools():
 
 @pytest.mark.parametrize("name", ["ruff-check", "ruff-format"])
 def test_python_is_checked_and_formatted(name, tmp_path):
-    assert run(name, "eas_core/cli.py") == 0
+    assert run(name, "eas_core/cli/commands.py") == 0
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     bad = tmp_path / "bad.py"
     bad.write_text("import os\nx = {  'a':1}\n")

@@ -1,0 +1,219 @@
+"""What each command of ``eas`` does. Each gets the parsed options, prints what was asked for, and complains by an
+:class:`~eas_core.base.errors.EASError`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from argparse import Namespace
+from pathlib import Path
+
+from eas_core.base.errors import EASError, SpaceError
+from eas_core.settings.stages import STAGES, lineage
+
+
+def _plan(options, **more):
+    """The run that the options name; ``ready()`` then looks for its device, with PyTorch."""
+    from eas_core.runs.run import plan
+
+    return plan(
+        options.profile,
+        options.seed,
+        options.runs,
+        options.overrides,
+        options.device,
+        progress=not options.quiet,
+        **more,
+    )
+
+
+def run(options: Namespace) -> None:
+    from dataclasses import replace
+
+    from eas_core.base import devices
+
+    team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
+    if team.count == 1 and threading.current_thread() is threading.main_thread():
+        # as Ctrl-C; while training, a step and saving go first (a launcher's processes agree on a stop there instead)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run = _plan(options, max_minutes=options.max_minutes, devices=team)
+    run.check_data()
+    run = run.ready()
+    from eas_core.runs import pipeline
+
+    with team.first_alone():
+        run.splits("train", "valid")
+    stages = lineage(options.until)[1:]
+    for stage in stages:
+        if not STAGES[stage].together and run.devices.count > 1:
+            devices.leave()
+            if not team.first:
+                return
+            run = replace(run, devices=devices.ALONE)
+        record = pipeline.make(run, stage)
+        if team.first:
+            print(f"{stage}: {run.folder(stage)} ({record['seconds']:.0f} s)", flush=True)
+    devices.leave()
+    if team.first and options.until == "results":
+        report(options)
+
+
+def tasks(options: Namespace) -> None:
+    from eas_core.data import sources
+    from eas_core.settings import profiles
+
+    settings = profiles.load(options.profile, options.overrides).data
+    if options.json:
+        print(json.dumps(sources.class_ids(settings), indent=1))
+        return
+    tasks = sources.task_set(settings)
+    for task, classes in zip(tasks.names, tasks.classes, strict=True):
+        print(f"{task}: {', '.join(tasks.class_names[c] for c in classes)}")
+
+
+def prepare(options: Namespace) -> None:
+    from data_prep.imagenet.prepare import prepare
+    from eas_core.settings import profiles
+
+    settings = profiles.load(options.profile, options.overrides).data
+    made = prepare(
+        settings.source,
+        options.source,
+        options.out,
+        options.ground_truth,
+        pack=not options.no_pack,
+        workers=options.workers,
+        seed=settings.seed,
+        progress=not options.quiet,
+    )
+    print(", ".join(f"{name} {size:,}" for name, size in made.sizes.items()))
+    for kind, number in made.problems.items():
+        print(f"{kind}: {number:,}")
+    print("as many photographs as in the paper" if made.complete else "NOT as many photographs as in the paper")
+    print(made.report)
+
+
+def cost(options: Namespace) -> None:
+    from dataclasses import replace
+
+    from eas_core.base.parsing import parse_json
+    from eas_core.settings import profiles
+    from eas_core.space import count
+    from eas_core.space.architecture import Architecture
+
+    space = profiles.load(options.profile, options.overrides).search_space()
+    changes = {"resolution": options.resolution, "num_classes": options.num_classes}
+    space = replace(space, **{name: value for name, value in changes.items() if value is not None})
+    try:
+        text = sys.stdin.read() if options.archs == "-" else Path(options.archs).read_text()
+        listed = parse_json(text)
+    except (OSError, ValueError) as error:
+        raise SpaceError(f"--archs: {options.archs} cannot be read as JSON ({error})") from None
+    if not isinstance(listed, list):
+        raise SpaceError(f"--archs: a list of architectures is needed, found {type(listed).__name__}")
+    architectures = []
+    for number, item in enumerate(listed):
+        try:
+            architectures.append(Architecture.from_dict(item))
+        except SpaceError as error:
+            raise SpaceError(f"--archs: entry {number}: {error}") from None
+    both = zip(count.madds(space, architectures), count.params(space, architectures), strict=True)
+    print(json.dumps([{"madds": madds, "params": params} for madds, params in both]))
+
+
+def _chosen(options):
+    run = _plan(options)
+    run.scenario(options.task, options.budget)
+    run.check_data()
+    run = run.ready()
+    from eas_core.runs import specialized
+
+    return run, specialized.specialize_one(run, options.task, options.budget)
+
+
+def _describe(run, chosen) -> dict:
+    return {
+        "task": run.tasks.names[chosen.task],
+        "budget_millions": chosen.budget,
+        "madds_millions": chosen.madds,
+        "valid_accuracy": chosen.valid_accuracy,
+        "derived": chosen.derived,
+        "architecture": chosen.architecture.to_dict(),
+    }
+
+
+def specialize(options: Namespace) -> None:
+    print(json.dumps(_describe(*_chosen(options)), indent=1))
+
+
+def evaluate(options: Namespace) -> None:
+    run, chosen = _chosen(options)
+    from eas_core.search.evaluate import score
+
+    (test,) = run.splits("test")
+    index = test.of_task(run.tasks, chosen.task)
+    scores = score(chosen.network, test, run.tasks, index, run.profile.evaluation.batch_size)
+    print(json.dumps({**_describe(run, chosen), "test": scores.summary()}, indent=1))
+
+
+def export(options: Namespace) -> None:
+    _check_out(options)
+    run, chosen = _chosen(options)
+    from eas_core.runs import export
+
+    for path in export.write(chosen, run, Path(options.out), onnx=options.onnx):
+        print(path)
+
+
+def report(options: Namespace) -> None:
+    from eas_core.base import records
+
+    run = _plan(options)
+    path = run.folder("results") / "record.json"
+    records.read_record(path, "results")
+    from eas_core.runs import store
+    from eas_core.show import result_tables
+
+    record = store.finished(path, "results")
+    print(result_tables.results_table(record, run.tasks).to_string())
+
+
+def claims(options: Namespace) -> None:
+    from dataclasses import replace
+
+    from eas_core.runs import jobs, releases
+
+    seeds = options.seeds.split(",")
+    if not all(seed.isdecimal() and len(seed) < 19 for seed in seeds):
+        raise EASError(f"--seeds: {options.seeds!r} must be whole numbers separated by commas, such as 0,1,2")
+    if len({int(seed) for seed in seeds}) < len(seeds):
+        raise EASError(f"--seeds: {options.seeds!r}: they are not all different")
+    _check_out(options)
+    runs = [replace(_plan(options), seed=int(seed)) for seed in seeds]
+    for run in runs:
+        jobs.require(run)
+    from eas_core.evidence import claims
+
+    collected = [jobs.collect(run, make=False) for run in runs]
+    judged = claims.judge(collected)
+    for claim in judged:
+        print(f"{claim.verdict:14s} {claim.statement} {claim.ours}")
+    for path in releases.publish_evidence(collected, Path(options.out)) if options.out else ():
+        print(path)
+
+
+def release(options: Namespace) -> None:
+    from eas_core.runs import releases
+
+    _check_out(options)
+    for path in releases.publish(_plan(options), Path(options.out)):
+        print(path)
+
+
+def _check_out(options) -> None:
+    from eas_core.base import files
+
+    if options.out:
+        files.check_folder(options.out, "--out")

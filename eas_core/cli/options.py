@@ -1,0 +1,165 @@
+"""Every command with its options. A new command is an entry in :data:`COMMANDS`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from eas_core import __version__
+from eas_core.cli import commands
+from eas_core.settings.stages import STAGES
+
+
+def one_line(message: str, program: str = "eas") -> str:
+    """A message in one line, whatever was quoted in it: bytes that are no UTF-8, line breaks, nulls, a whole book."""
+    plain = " ".join(message.encode(errors="backslashreplace").decode().replace("\0", "\\0").split())
+    return f"{program}: {plain if len(plain) <= 1000 else f'{plain[:700]} ... {plain[-200:]}'}"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        """One line, without the usage that argparse prints before it."""
+        self.exit(2, f"{one_line(message)}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    program = _Parser(
+        prog="eas",
+        description="Elastic Architecture Search: one supernet, one generator, a compact network for any task and budget.",
+    )
+    program.add_argument("--version", action="version", version=f"eas {__version__}")
+    listed = program.add_subparsers(required=True, metavar="COMMAND")
+    common = _common()
+    for name, (function, options, text) in COMMANDS.items():
+        command = listed.add_parser(name, parents=[common], help=text, description=text)
+        command.set_defaults(command=function)
+        for add_option in options:
+            add_option(command)
+    return program
+
+
+def _common() -> argparse.ArgumentParser:
+    """The options that every command has."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--profile", default="demo", help="profile name or YAML file (default: demo)")
+    common.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting, e.g. --set supernet.batch_size=64; may be repeated for other settings",
+    )
+    common.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
+    common.add_argument("--runs", default="runs", metavar="FOLDER", help="where artefacts lie (default: runs)")
+    common.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    common.add_argument("--quiet", action="store_true", help="no progress bars")
+    return common
+
+
+def _option(*names: str, **how) -> Callable[[argparse.ArgumentParser], object]:
+    """An option of a command, to be added to its parser."""
+    return lambda command: command.add_argument(*names, **how)
+
+
+_SCENARIO = (
+    _option("--task", required=True, help="task name (see eas tasks)"),
+    _option("--budget", required=True, type=float, help="millions of multiply-adds"),
+)
+_RUN = (
+    _option(
+        "--until",
+        default="results",
+        choices=STAGES,
+        metavar="STAGE",
+        help=f"last stage to make (default: results): {', '.join(STAGES)}",
+    ),
+    _option("--max-minutes", type=float, help="stop cleanly after this time; run again to continue"),
+    _option(
+        "--mixed-precision",
+        metavar="KIND",
+        help="no or bf16: forward passes of the trainings (default: that of accelerate launch, or no)",
+    ),
+    _option(
+        "--micro-batches",
+        type=int,
+        default=1,
+        metavar="N",
+        help="gradient accumulation: each process does its part of a batch in N passes (default: 1)",
+    ),
+)
+_PREPARE = (
+    _option(
+        "--source",
+        required=True,
+        action="append",
+        metavar="PATH",
+        help="file or folder; may be repeated. Both splits are found in any of these forms: ILSVRC2012_img_train.tar and "
+        "ILSVRC2012_img_val.tar; train/nXXXXXXXX/*.JPEG and val/nXXXXXXXX/*.JPEG; parquet files (Hugging Face); "
+        "webdataset shards. Only read from, nothing is unpacked",
+    ),
+    _option(
+        "--ground-truth",
+        metavar="FILE",
+        help="classes of the validation photographs, where they come without: ILSVRC2012_devkit_t12.tar.gz, "
+        "LOC_val_solution.csv, or lines 'ILSVRC2012_val_00000001.JPEG n01751748' (default: looked for in PATH)",
+    ),
+    _option(
+        "--out", required=True, metavar="DIR", help="folder for the packed photographs, manifest.csv and report.md"
+    ),
+    _option("--no-pack", action="store_true", help="only check every photograph; manifest and report"),
+    _option("--workers", type=int, metavar="N", help="threads that decode, 1 to 256 (default: one a core)"),
+)
+_COST = (
+    _option(
+        "--archs",
+        required=True,
+        metavar="FILE",
+        help='JSON list of {"depth": [5], "expand": [20], "kernel": [20]}; - for standard input',
+    ),
+    _option("--resolution", type=int, help="image size instead of the profile's"),
+    _option("--num-classes", type=int, help="number of classes instead of the profile's"),
+)
+_JSON = _option("--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them")
+_ONNX = _option("--onnx", action="store_true", help="also write network.onnx")
+_SEEDS = _option("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
+
+
+def _out(text: str, required: bool = True) -> Callable[[argparse.ArgumentParser], object]:
+    return _option("--out", required=required, metavar="FOLDER", help=text)
+
+
+COMMANDS = {  # name: the function that runs it, its options besides the common ones, what help says
+    "run": (
+        commands.run,
+        _RUN,
+        "train and evaluate, stage by stage; what is there is reused, what was interrupted continues",
+    ),
+    "tasks": (commands.tasks, (_JSON,), "list the tasks of a profile and their classes"),
+    "prepare": (
+        commands.prepare,
+        _PREPARE,
+        "check and pack the photographs of imagenet-10 or imagenet-12 from your copy of ImageNet (ILSVRC2012); "
+        "interrupted, it continues when run again",
+    ),
+    "cost": (commands.cost, _COST, "exact multiply-adds and parameters of architectures"),
+    "specialize": (commands.specialize, _SCENARIO, "the network for one task under one budget"),
+    "evaluate": (commands.evaluate, _SCENARIO, "test accuracy of the network for one task under one budget"),
+    "export": (
+        commands.export,
+        (*_SCENARIO, _out("folder to write to"), _ONNX),
+        "write the network for one task under one budget as safetensors (and ONNX)",
+    ),
+    "report": (commands.report, (), "print the results table of a finished run"),
+    "claims": (
+        commands.claims,
+        (_SEEDS, _out("also copy all records into a folder, one file a seed", required=False)),
+        "the paper's claims judged from the records of several seeds, made before",
+    ),
+    "release": (
+        commands.release,
+        (_out("folder to write to, e.g. releases/my-run"),),
+        "copy a finished run's records, weights and profile into a folder",
+    ),
+}
+
