@@ -53,5 +53,3 @@ def main(arguments: list[str] | None = None) -> int:
         if signal.getsignal(signal.SIGTERM) is not terminate:
             signal.signal(signal.SIGTERM, terminate)
     return 0
-
-

@@ -162,4 +162,3 @@ COMMANDS = {  # name: the function that runs it, its options besides the common 
         "copy a finished run's records, weights and profile into a folder",
     ),
 }
-

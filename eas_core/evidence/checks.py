@@ -121,7 +121,9 @@ class _Results(_Model):
 
 
 _SHAPES = {"curve": _Curve, "rows": _Rows, "tested": _Tested, "evolved": _Evolved, "results": _Results}
-# what later stages and reports read of a stage's result; records of all ages have it
+#: What later stages and reports read of a stage's result, as a model; records of all ages have it.
+#:
+#: :meta hide-value:
 RESULTS = {stage.name: _SHAPES[stage.result] for stage in STAGES.values() if stage.result} | {"tested-same": _Tested}
 
 

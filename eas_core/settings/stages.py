@@ -62,7 +62,10 @@ class Method:
         return f"tested-{self.name}"
 
 
-METHODS = {  # the colours are Okabe and Ito's
+#: Every method by its name, in the order of the paper's tables; the colours are Okabe and Ito's.
+#:
+#: :meta hide-value:
+METHODS = {
     method.name: method
     for method in (
         Method("OFA-V", "OFA", ("pairs", "predictor", "evolved"), "plain", "#E69F00", "^"),
@@ -156,7 +159,8 @@ _LISTED = (
     ),
 )
 
-NO_RESULT = {  # settings that change no result, so that no key holds them: why
+#: Settings that change no result, so that no key holds them, and why.
+NO_RESULT = {
     "name": "it is part of the path, before the key",
     "data.path": "where photographs lie; which they are says data.digest",
     "supernet.stages.name": "a label for figures",
@@ -176,8 +180,12 @@ def _with_tests(listed: tuple[Stage, ...]) -> dict[str, Stage]:
     return stages
 
 
+#: Every stage by its name, each behind the one that it comes after.
+#:
+#: :meta hide-value:
 STAGES = _with_tests(_LISTED)
-TESTED = (*(method.tested for method in METHODS.values()), "tested-same")  # the last: EAS's networks, another supernet
+#: The stages that score networks on the test split; the last: EAS's networks in another supernet.
+TESTED = (*(method.tested for method in METHODS.values()), "tested-same")
 
 
 def lineage(stage: str) -> list[str]:
