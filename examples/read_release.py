@@ -6,9 +6,9 @@ python examples/read_release.py releases/tiny-imagenet-10-cpu --out accuracy_cos
 import argparse
 
 from eas_core import read_release
-from eas_core.evidence import tables
+from eas_core.evidence.queries import chance
 from eas_core.runs import releases
-from eas_core.show import figures
+from eas_core.show import result_figures, result_tables
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("release", nargs="?", default="releases/tiny-imagenet-10-cpu", help="a folder of releases/")
@@ -22,8 +22,8 @@ for stage, record in records.items():
 
 results = records["results"]  # settings, result, seconds, provenance
 tasks = releases.tasks(results)
-print(tables.results_table(results, tasks).to_string())
+print(result_tables.results_table(results, tasks).to_string())
 
-figure = figures.accuracy_cost(results, chance=tables.chance(tasks))
+figure = result_figures.accuracy_cost(results, chance(tasks))
 figure.savefig(options.out)
 print(options.out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -46,6 +47,16 @@ def test_read_a_release_and_draw_a_figure(tmp_path):
     out = run("read_release.py", "releases/tiny-imagenet-10-cpu", "--out", str(tmp_path / "figure.png"))
     assert re.search(r"teacher: \d+ s, x86_64 CPU, torch ", out)
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_add_a_baseline(smoke_run, tmp_path):
+    shutil.copytree(smoke_run.root, tmp_path / "runs")
+    out = run("add_baseline.py", "smoke", "0", str(tmp_path / "runs"))
+    means = re.findall(r"(EAS|random): ([\d.]+)%, mean of 50 tasks and budgets", out)
+    assert [name for name, _ in means] == ["EAS", "random"] and all(float(mean) > 5 for _, mean in means)
+    (record,) = (tmp_path / "runs").rglob("tested-random-*/record.json")
+    rows = json.loads(record.read_text())["result"]["rows"]
+    assert all(0.96 * row["budget"] <= row["madds"] <= row["budget"] for row in rows)
 
 
 def test_the_lines_of_the_readme(smoke_run):

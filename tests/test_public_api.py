@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +48,10 @@ def test_importing_the_library_loads_no_torch_and_takes_no_time():
         assert not loaded
         best = min(float(seconds), best or float("inf"))
     assert best < 0.2
+
+
+def test_the_api_reference_lists_the_names():
+    page = (Path(eas_core.__file__).parents[1] / "book" / "api.md").read_text().split("The shortest way in")[1]
+    roles = dict(re.findall(r"{py:\w+}`(\w+) <([\w.]+)>`", page))
+    assert {*roles, *re.findall(r"`([A-Z]+)`", page)} == set(eas_core.__all__)
+    assert all(roles[name] == ".".join(eas_core._FOUND[name]) for name in roles)

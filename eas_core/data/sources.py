@@ -23,6 +23,13 @@ class TaskSet:
     """The groups G^1 .. G^T: ``names[t]`` is a task, ``classes[t]`` its class indices, ``class_names[c]`` a class.
 
     The groups are disjoint and cover 0 .. C-1, or the constructor raises :class:`SpaceError`.
+
+    >>> tasks = TaskSet.from_groups({"pets": ("cat", "dog"), "fruit": ("fig", "kiwi", "lime")})
+    >>> tasks.classes, tasks.num_classes, tasks.index("fruit")
+    (((0, 1), (2, 3, 4)), 5, 1)
+    >>> tasks.index("cars")
+    Traceback (most recent call last):
+    eas_core.base.errors.SpaceError: task: 'cars' is not one of pets, fruit (or 0..1)
     """
 
     names: tuple[str, ...]

@@ -24,6 +24,14 @@ def calibrate(network: Network, split: Split, images: int, batch_size: int, seed
     The mean is over batches of ``batch_size``, weighted by their images, since the last one may be shorter. The same images are used for every network of a ``seed``. Returns the network in eval mode. A
     :class:`~eas_core.network.supernet.Supernet` raises :class:`SpaceError`: its statistics are
     shared. So does the test split: no statistics may come from it.
+
+    >>> from eas_core import SMALLEST, Supernet, make_run
+    >>> run = make_run("smoke", progress=False)
+    >>> (train,) = run.splits("train")
+    >>> network = Supernet(run.profile.search_space()).extract(SMALLEST)
+    >>> network = calibrate(network.to(run.device), train, images=64, batch_size=32, seed=0)
+    >>> network.training
+    False
     """
     if isinstance(network, Supernet):
         raise SpaceError("calibrate: got the supernet; calibrate an extracted copy, supernet.extract(architecture)")

@@ -20,6 +20,11 @@ class ArchitectureGenerator(nn.Module):
     """G(B, t; theta). ``budget`` is (B_L, B_H) in millions of multiply-adds, ``anchors`` is K.
 
     ``heads`` names the linear layers and how many logits each has for one unit of the network.
+
+    >>> import torch
+    >>> generator = ArchitectureGenerator(tasks=10, budget=(1.7, 6.5))
+    >>> generator(torch.tensor([0, 3]), torch.tensor([2.0, 6.0])).shape  # two scenarios: a task and a budget each
+    torch.Size([2, 90])
     """
 
     def __init__(

@@ -31,7 +31,17 @@ from eas_core.space.search_space import (
 
 
 class Supernet(nn.Module):
-    """All architectures of a space in one set of weights. Images are (n, 3, r, r), logits (n, classes)."""
+    """All architectures of a space in one set of weights. Images are (n, 3, r, r), logits (n, classes).
+
+    >>> from eas_core import SMALLEST, SearchSpace
+    >>> from eas_core.space.search_space import to_gates
+    >>> space = SearchSpace(num_classes=6, resolution=16, widths=(8, 8, 16, 16, 24), final_width=32, head_width=32)
+    >>> supernet, images = Supernet(space).eval(), torch.rand(2, 3, 16, 16)
+    >>> sliced, masked = supernet(images, SMALLEST), supernet(images, to_gates([SMALLEST])[0])
+    >>> extracted = supernet.extract(SMALLEST)(images)  # three views of one network
+    >>> torch.allclose(sliced, masked, atol=1e-5), torch.allclose(sliced, extracted, atol=1e-5)
+    (True, True)
+    """
 
     def __init__(self, space: SearchSpace):
         super().__init__()

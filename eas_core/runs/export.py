@@ -40,7 +40,13 @@ class TaskNetwork(nn.Module):
 
 
 def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> list[Path]:
-    """Write ``network.safetensors`` and ``network.json`` (and ``network.onnx``) to ``folder``; returns their paths."""
+    """Write ``network.safetensors`` and ``network.json`` (and ``network.onnx``) to ``folder``; returns their paths.
+
+    >>> from eas_core import make_run, specialize_one
+    >>> run = make_run("smoke", progress=False)
+    >>> [path.name for path in write(specialize_one(run, "polygons", 3.0), run, "my_network")]
+    ['network.safetensors', 'network.json']
+    """
     folder = Path(folder)
     classes = run.tasks.classes[chosen.task]
     description = {
@@ -67,7 +73,14 @@ def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> li
 
 
 def load(folder: Path) -> TaskNetwork:
-    """Read back what :func:`write` wrote, ready to predict; damaged or missing files raise :class:`CheckpointError`."""
+    """Read back what :func:`write` wrote, ready to predict; damaged or missing files raise :class:`CheckpointError`.
+
+    >>> from eas_core import export_network, make_run, specialize_one
+    >>> run = make_run("smoke", progress=False)
+    >>> _ = export_network(specialize_one(run, "polygons", 3.0), run, "my_network")
+    >>> load("my_network")(torch.rand(2, 3, 32, 32)).shape  # images 0..1 to logits of the task's six classes
+    torch.Size([2, 6])
+    """
     path = Path(folder) / "network.json"
     try:
         description = files.read_json(path, "network")

@@ -52,7 +52,13 @@ def publish(run: Run, target: Path) -> list[Path]:
 
 
 def read(release: str | Path) -> dict[str, dict]:
-    """``{stage: record}`` of a release; a record that is missing or damaged raises :class:`DataError`."""
+    """``{stage: record}`` of a release; a record that is missing or damaged raises :class:`DataError`.
+
+    >>> records = read("releases/tiny-imagenet-10-cpu")
+    >>> list(records), sorted(records["results"])
+    (['teacher', 'supernet', 'generator', 'specialized', 'results'],
+     ['kind', 'provenance', 'result', 'seconds', 'settings'])
+    """
     return {stage: records.read_record(folder(release) / f"{stage}.json", stage) for stage in STAGES}
 
 

@@ -156,6 +156,13 @@ def make_run(
     ``overrides`` are strings such as ``generator.steps=800``; the device ``auto`` is a GPU if PyTorch sees one, else the
     CPU; after ``max_minutes`` a training saves and stops. Raises :class:`ProfileError` for an unknown profile or a bad
     setting, :class:`EASError` for a device that is not there.
+
+    >>> run = make_run("smoke", seed=1, overrides=["generator.steps=800"], device="cpu")
+    >>> run.profile.generator.steps, run.tasks.names[:2]
+    (800, ('polygons', 'stripe_angle'))
+    >>> make_run("smoke", overrides=["generator.steps=0"])
+    Traceback (most recent call last):
+    eas_core.base.errors.ProfileError: profile smoke: generator.steps = 0: input should be greater than or equal to 1
     """
     return plan(profile, seed, root, overrides, device, max_minutes, progress, devices).ready()
 

@@ -98,6 +98,12 @@ def specialize_one(run: Run, task: str | int, budget: float) -> Specialized:
 
     ``task`` is a name or a number, ``budget`` in millions of multiply-adds. An unknown task, or a budget outside the
     generator's range, raises :class:`EASError`.
+
+    >>> from eas_core import make_run
+    >>> run = make_run("smoke", progress=False)
+    >>> chosen = specialize_one(run, "polygons", 3.0)  # trains what is not trained yet
+    >>> chosen.madds <= 3.0, chosen.architecture.depth[0] in (2, 3, 4)
+    (True, True)
     """
     scenario = run.scenario(task, budget)
     network, _ = generator(run)

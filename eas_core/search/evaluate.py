@@ -60,6 +60,13 @@ def score(
     """Run a calibrated network over a split, or over the images ``index`` (k,) of it; puts it in eval mode.
 
     Only the classes of an image's own task compete (:func:`eas_core.data.tasks.own_task_logits`).
+
+    >>> from eas_core import make_run, specialize_one
+    >>> run = make_run("smoke", progress=False)
+    >>> chosen, (test,) = specialize_one(run, "polygons", 3.0), run.splits("test")
+    >>> scores = score(chosen.network, test, run.tasks, test.of_task(run.tasks, chosen.task))
+    >>> sorted(scores.summary()), len(scores.correct)
+    (['accuracy', 'cross_entropy', 'interval', 'n'], 48)
     """
     network.eval()
     if isinstance(network, Network):

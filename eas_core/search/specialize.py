@@ -109,6 +109,14 @@ def propose(
 
     Of ``settings.samples`` architectures drawn for a scenario, the first ``settings.candidates`` different ones that
     cost at most the budget B and at least (1 - tolerance) B. Raises :class:`SpaceError` for a budget out of range.
+
+    >>> from eas_core import make_run
+    >>> run = make_run("smoke", device="cpu")
+    >>> untrained = ArchitectureGenerator(len(run.tasks), run.profile.generator.budget)
+    >>> scenarios = [(0, 3.0), (4, 2.3)]  # numbers of tasks, and budgets
+    >>> proposals = propose(untrained, run.profile.search_space(), scenarios, run.profile.specialize, seed=0)
+    >>> [(proposal.task, proposal.budget) for proposal in proposals]
+    [(0, 3.0), (4, 2.3)]
     """
     exact = copy.deepcopy(generator).to("cpu", torch.float64)
     parts = [scenarios[i : i + TOGETHER] for i in range(0, len(scenarios), TOGETHER)]
@@ -217,6 +225,15 @@ def specialize(
 
     Each candidate is extracted from the supernet and calibrated on training images first (section 3.2), and scored
     ``batch_size`` images at a time.
+
+    >>> from eas_core import SMALLEST, make_run
+    >>> run = make_run("smoke", progress=False)
+    >>> train, valid = run.splits("train", "valid")
+    >>> supernet = Supernet(run.profile.search_space()).to(run.device)
+    >>> proposal = Proposal(task=0, budget=3.0, candidates=(SMALLEST,), derived=False)
+    >>> chosen = specialize(proposal, supernet, train, valid, run.tasks, run.profile.calibration, 256, seed=0)
+    >>> chosen.architecture == SMALLEST, chosen.madds <= 3.0
+    (True, True)
     """
     index = valid.of_task(tasks, proposal.task)
     best = None

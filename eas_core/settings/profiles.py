@@ -32,6 +32,12 @@ def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
 
     Raises :class:`ProfileError` in one line, also where a key of the file or an override is given twice, or where settings
     do not fit together: a budget outside the space's range.
+
+    >>> load("demo", ["supernet.batch_size=64"]).supernet.batch_size
+    64
+    >>> load("demo", ["supernet.batchsize=64"])
+    Traceback (most recent call last):
+    eas_core.base.errors.ProfileError: profile demo: supernet.batchsize: unknown key; allowed: stages, batch_size, ...
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
     try:

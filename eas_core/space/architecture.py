@@ -37,6 +37,12 @@ class SearchSpace:
     """The parts of the network that are not searched: resolution, widths, strides, activations, head.
 
     Defaults are MobileNetV3-large as once-for-all uses it at 224 x 224. Widths are output channels of each unit.
+
+    >>> SearchSpace(num_classes=1000).widths
+    (24, 40, 80, 112, 160)
+    >>> SearchSpace(num_classes=0)
+    Traceback (most recent call last):
+    eas_core.base.errors.SpaceError: space.num_classes: 0 is not a whole number from 1 to 65536
     """
 
     num_classes: int
@@ -72,6 +78,13 @@ class Architecture:
 
     Blocks beyond their unit's depth do not exist in the network, so their entries are set to the smallest choice:
     equal networks are equal values. Anything outside the choices raises :class:`SpaceError`.
+
+    >>> plain = Architecture(depth=[2] * 5, expand=[3] * 20, kernel=[3] * 20)
+    >>> plain == Architecture.from_json(plain.to_json()) == SMALLEST
+    True
+    >>> Architecture(depth=[5] * 5, expand=[3] * 20, kernel=[3] * 20)
+    Traceback (most recent call last):
+    eas_core.base.errors.SpaceError: architecture.depth: 5 is not one of 2, 3, 4
     """
 
     depth: tuple[int, ...]

@@ -87,12 +87,20 @@ def counts(space: SearchSpace) -> tuple[Counts, Counts]:
 
 
 def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
-    """Exact multiply-adds of each architecture for one image, as whole numbers (not in millions)."""
+    """Exact multiply-adds of each architecture for one image, as whole numbers (not in millions).
+
+    >>> madds(SearchSpace(num_classes=1000), [SMALLEST, LARGEST])
+    [121278672, 566170656]
+    """
     return [counts(space)[0].of(architecture) for architecture in architectures]
 
 
 def params(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
-    """Exact number of parameters of each extracted network, BatchNorm's scale and bias included."""
+    """Exact number of parameters of each extracted network, BatchNorm's scale and bias included.
+
+    >>> params(SearchSpace(num_classes=1000), [SMALLEST, LARGEST])
+    [3410792, 7664760]
+    """
     return [counts(space)[1].of(architecture) for architecture in architectures]
 
 
@@ -103,6 +111,11 @@ def check_budget(budget: float, low: float, high: float) -> None:
 
 
 def budget_range(space: SearchSpace) -> tuple[float, float]:
-    """Multiply-adds in millions of the smallest and the largest architecture of a space."""
+    """Multiply-adds in millions of the smallest and the largest architecture of a space.
+
+    >>> low, high = budget_range(SearchSpace(num_classes=1000))
+    >>> round(low), round(high)
+    (121, 566)
+    """
     low, high = madds(space, [SMALLEST, LARGEST])
     return low / MILLION, high / MILLION

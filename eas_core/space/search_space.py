@@ -52,7 +52,12 @@ def sample(
     expansions: tuple[int, ...] = EXPANSIONS,
     kernels: tuple[int, ...] = KERNELS,
 ) -> Architecture:
-    """Draw every depth, expansion ratio and kernel size uniformly from the choices given (once-for-all's sampling)."""
+    """Draw every depth, expansion ratio and kernel size uniformly from the choices given (once-for-all's sampling).
+
+    >>> architecture = sample(torch.Generator().manual_seed(0), kernels=(3,))
+    >>> len(architecture.depth), set(architecture.kernel)
+    (5, {3})
+    """
     return Architecture(
         _pick(depths, generator, UNITS), _pick(expansions, generator, BLOCKS), _pick(kernels, generator, BLOCKS)
     )
