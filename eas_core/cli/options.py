@@ -129,7 +129,10 @@ def _out(text: str, required: bool = True) -> Callable[[argparse.ArgumentParser]
     return _option("--out", required=required, metavar="FOLDER", help=text)
 
 
-COMMANDS = {  # name: the function that runs it, its options besides the common ones, what help says
+#: Every command, the function that runs it, its options besides the common ones, what help says.
+#:
+#: :meta hide-value:
+COMMANDS = {
     "run": (
         commands.run,
         _RUN,

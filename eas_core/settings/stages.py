@@ -184,7 +184,7 @@ def _with_tests(listed: tuple[Stage, ...]) -> dict[str, Stage]:
 #:
 #: :meta hide-value:
 STAGES = _with_tests(_LISTED)
-#: The stages that score networks on the test split; the last: EAS's networks in another supernet.
+#: The stages that score networks on the test split; the last one, the networks of EAS in another supernet.
 TESTED = (*(method.tested for method in METHODS.values()), "tested-same")
 
 
