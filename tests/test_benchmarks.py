@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import input_pipeline, throughput
+from benchmarks import calibration, input_pipeline, throughput
 from eas_core.space import cost
 from eas_core.space.search_space import LARGEST, SearchSpace
 
@@ -69,6 +69,19 @@ def test_cores_for_a_gpu_follow_from_rates_that_are_assumed_or_given(given, tmp_
     assert found["gpu"]["images_per_second"].startswith("given" if given else "assumed")
     with pytest.raises(SystemExit):
         input_pipeline.main(["--count", "0"])
+
+
+def test_what_few_images_cost_is_told_for_each_size_and_seed(smoke_run, tmp_path):
+    path = tmp_path / "calibration.json"
+    words = ["--profile", "smoke", "--runs", str(smoke_run.root), "--results", str(path)]
+    calibration.main([*words, "--images", "8,64", "--many", "120", "--seeds", "2", "--networks", "1"])
+    found = json.loads(path.read_text())
+    assert found["networks"] == len(smoke_run.profile.specialize.budgets) and found["many"] == 120
+    assert [row["images"] for row in found["rows"]] == [8, 64]
+    for row in found["rows"]:
+        assert (
+            len(row["mean"]) == len(row["deviation"]) == 2 and row["root mean square"] >= max(map(abs, row["mean"])) / 2
+        )
 
 
 def test_the_bench_agrees_with_once_for_all_on_what_it_compares():
