@@ -119,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
         help="gradient accumulation: each process does its part of a batch in N passes (default: 1)",
     )
 
+    run.add_argument(
+        "--deterministic", action="store_true", help="the same bits each time on a GPU too, more slowly (CPU: always)"
+    )
+
     tasks = add("tasks", _tasks, "list the tasks of a profile and their classes")
     tasks.add_argument(
         "--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them"
@@ -208,7 +212,8 @@ def _run(options) -> None:
 
     from eas_core.base import devices
 
-    team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
+    given = options.device, options.mixed_precision, options.micro_batches, options.deterministic
+    team, options.device = devices.join(*given)
     if team.count == 1 and threading.current_thread() is threading.main_thread():
         # as Ctrl-C; while training, a step and saving go first (a launcher's processes agree on a stop there instead)
         signal.signal(signal.SIGTERM, signal.default_int_handler)
