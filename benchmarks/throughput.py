@@ -108,7 +108,7 @@ def work(device: str, batch: int, steps: int, precision: str, overrides: tuple[s
             partial(train_supernet, network, teacher, split, profile, 0, tasks=tasks, **loop),
         ),
         "generator": (profile.generator.scenarios_per_step, generator(GATE_HEADS)),
-        "multi-path": (profile.multi_path.scenarios_per_step, generator(PATH_HEADS)),
+        "multi_path": (profile.multi_path.scenarios_per_step, generator(PATH_HEADS)),
     }
     return Work(network, split, tasks, trainings)
 

@@ -26,7 +26,7 @@ SMALL = (  # imagenet-10 in a space that costs little
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_every_training_has_a_rate(precision):
     rates = throughput.measure("cpu", 4, 5, precision, False, SMALL)
-    wanted = {"teacher", "supernet", "generator", "multi-path"} | ({"evaluation"} if precision == "no" else set())
+    wanted = {"teacher", "supernet", "generator", "multi_path"} | ({"evaluation"} if precision == "no" else set())
     assert set(rates) == wanted and all(rate > 0 for rate in rates.values())
 
 
@@ -98,7 +98,7 @@ def test_everything_about_a_card_is_told_in_one_json(tmp_path, capsys):
     assert found["waits"] is None  # there is no card
     assert all(stage["largest apart"] == 0 for stage in found["losses"].values())  # the CPU against itself
     assert max(found["views"].values()) < 1e-5 and found["resumed"] == {"stops": 3, "largest difference of a weight": 0}
-    assert set(found["rates"]["bfloat16"]) == {"teacher", "supernet", "generator", "multi-path"}
+    assert set(found["rates"]["bfloat16"]) == {"teacher", "supernet", "generator", "multi_path"}
     assert all(0 < share for shares in found["shares_of_peak"].values() for share in shares.values())
     if found["ofa"] is not None:
         assert {label: entry["ratio"]["n"] for label, entry in found["ofa"].items()} == {"float32": 1, "bfloat16": 1}
