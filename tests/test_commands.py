@@ -24,7 +24,19 @@ from eas_core.settings import profiles
 
 ROOT = Path(__file__).parents[1]
 RELEASE = "benchmarks/gpu_release.sh"
-PROGRAMS = ("eas", "make", "snakemake", "papermill", "python", "torchrun", "accelerate", "srun", "pip", "conda", RELEASE)
+PROGRAMS = (
+    "eas",
+    "make",
+    "snakemake",
+    "papermill",
+    "python",
+    "torchrun",
+    "accelerate",
+    "srun",
+    "pip",
+    "conda",
+    RELEASE,
+)
 EAS = next(action.choices for action in cli._parser()._actions if action.dest == "==SUPPRESS==")
 TARGETS = re.search(r"\.PHONY: (.*)", (ROOT / "Makefile").read_text())[1].split()
 RULES = re.findall(r"^rule (\w+)", (ROOT / "Snakefile").read_text(), re.MULTILINE)
