@@ -27,7 +27,7 @@ import torch.nn.functional as F
 from benchmarks import throughput
 from benchmarks.timing import ratios
 from data_prep import shapes10
-from eas_core.base import files
+from eas_core.base import files, records
 from eas_core.base.devices import Devices, settle
 from eas_core.base.errors import EASError
 from eas_core.base.memory import PeakMemory, keep_freed_memory
