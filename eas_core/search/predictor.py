@@ -8,7 +8,7 @@ evaluated on the validation split.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import torch
@@ -125,7 +125,7 @@ def fit(
 
 
 def search_objective(
-    predictor: AccuracyPredictor, tasks: list[int | None], rows: int = ROWS
+    predictor: AccuracyPredictor, tasks: Sequence[int | None], rows: int = ROWS
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What :func:`eas_core.search.evolution.evolve` maximises: the accuracy predicted for scenario i on task ``tasks[i]``.
 
