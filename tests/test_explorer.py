@@ -18,6 +18,7 @@ pytest.importorskip("anywidget")
 from browser import built_book, launched, served, watched, widget_page
 
 from book.check import explorer_state
+from eas_core import widgets
 from eas_core.base.errors import EASError
 from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator
@@ -325,7 +326,7 @@ def test_values_out_of_range_are_refused_in_one_line(run, trait, value, allowed)
 
 def test_plain_widgets_do_the_same_without_anywidget(run, monkeypatch):
     both = module.explore(run, 1)
-    monkeypatch.setattr(module, "anywidget", None)
+    monkeypatch.setattr(widgets, "HAS_ANYWIDGET", False)
     plain = module.explore(run, 1)
     assert isinstance(plain, module.PlainExplorer)
     assert plain.architecture == both.architecture

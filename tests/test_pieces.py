@@ -13,6 +13,7 @@ import torch
 from browser import ROOT, launched, watched, widget_page
 from helpers import SMALL, TASKS
 
+from eas_core import widgets
 from eas_core.base.errors import EASError
 from eas_core.data.tasks import apply_mask
 from eas_core.network.elastic import centre_crop
@@ -201,7 +202,7 @@ def test_share_of_the_weights_is_that_of_the_centre_crop(kernel, opened):
 
 
 def test_without_anywidget_there_is_no_piece(monkeypatch):
-    monkeypatch.setattr(pieces, "anywidget", None)
+    monkeypatch.setattr(widgets, "HAS_ANYWIDGET", False)
     assert [make() for make in MAKE.values()] == [None, None, None]
 
 

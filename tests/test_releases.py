@@ -123,8 +123,9 @@ def test_evidence_comes_back_by_seed(smoke_evidence, tmp_path):
     entries = [{**smoke_evidence, "seed": seed} for seed in (10, 2)]
     releases.publish_evidence(entries, tmp_path)
     assert [entry["seed"] for entry in releases.read_evidence(tmp_path)] == [2, 10]
-    (tmp_path / "seed-2.json").write_text("{")
-    with pytest.raises(DataError, match="seed-2.json is damaged"):
-        releases.read_evidence(tmp_path)
+    for damaged in ("{", "[]"):
+        (tmp_path / "seed-2.json").write_text(damaged)
+        with pytest.raises(DataError, match="seed-2.json is damaged"):
+            releases.read_evidence(tmp_path)
     with pytest.raises(DataError, match="holds no seed-"):
         releases.read_evidence(tmp_path / "nothing")

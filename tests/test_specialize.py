@@ -250,3 +250,10 @@ def test_the_best_candidate_on_the_validation_split_wins(candidates):
     assert bits(supernet.state_dict()) == before
     again = score(chosen.network, valid, TASKS, index, 5)  # the network that is handed out is the one that was measured
     assert again.accuracy() == chosen.valid_accuracy
+
+
+def test_a_proposal_without_candidates_is_refused():
+    supernet, train, valid = random_supernet(), random_split("train"), random_split("valid")
+    calibration = schema.Calibration(images=24, batch_size=12)
+    with pytest.raises(SpaceError, match=r"^proposal\.candidates: \(\) is empty, [^\n]*$"):
+        specialize(Proposal(1, 2.0, (), False), supernet, train, valid, TASKS, calibration, 5, seed=0)

@@ -12,8 +12,9 @@ import pytest
 import tiny
 import torch
 
+from eas_core.base.errors import EASError
 from eas_core.network.subnetwork import Network
-from eas_core.runs import ofa, specialized, tested, trained
+from eas_core.runs import ofa, pipeline, specialized, tested, trained
 from eas_core.runs import results as evaluated
 from eas_core.runs.run import Run
 from eas_core.search import evaluate
@@ -215,6 +216,11 @@ def test_records_say_their_versions(run, read):
     assert record["provenance"]["stages"] == versions("results") == {s: STAGES[s].version for s in lineage("results")}
     same = tested.tested_as(run.variant(q=0.6), run)
     assert same["provenance"]["stages"] == versions("tested-EAS")
+
+
+def test_the_same_architectures_need_the_run_that_they_are_of(run):
+    with pytest.raises(EASError, match=r"^base: None, but tested-same needs the run[^\n]*$"):
+        pipeline.make(run, "tested-same")
 
 
 # ---------------------------------------------------------------- results

@@ -9,12 +9,17 @@ import sys
 import threading
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from eas_core.base.errors import EASError, SpaceError
 from eas_core.settings.stages import STAGES, lineage
 
+if TYPE_CHECKING:
+    from eas_core.runs.run import Run
+    from eas_core.search.specialize import Specialized
 
-def _plan(options, **more):
+
+def _plan(options: Namespace, **more: Any) -> Run:
     """The run that the options name; ``ready()`` then looks for its device, with PyTorch."""
     from eas_core.runs.run import plan
 
@@ -124,7 +129,7 @@ def cost(options: Namespace) -> None:
     print(json.dumps([{"madds": madds, "params": params} for madds, params in both]))
 
 
-def _chosen(options):
+def _chosen(options: Namespace) -> tuple[Run, Specialized]:
     run = _plan(options)
     run.scenario(options.task, options.budget)
     run.check_data()
@@ -134,7 +139,7 @@ def _chosen(options):
     return run, specialized.specialize_one(run, options.task, options.budget)
 
 
-def _describe(run, chosen) -> dict:
+def _describe(run: Run, chosen: Specialized) -> dict:
     return {
         "task": run.tasks.names[chosen.task],
         "budget_millions": chosen.budget,
@@ -213,7 +218,7 @@ def release(options: Namespace) -> None:
         print(path)
 
 
-def _check_out(options) -> None:
+def _check_out(options: Namespace) -> None:
     from eas_core.base import files
 
     if options.out:

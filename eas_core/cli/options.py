@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any, NoReturn
 
 from eas_core import __version__
 from eas_core.cli import commands
@@ -17,7 +18,7 @@ def one_line(message: str, program: str = "eas") -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str):
+    def error(self, message: str) -> NoReturn:
         """One line, without the usage that argparse prints before it."""
         self.exit(2, f"{one_line(message)}; see {self.prog} --help\n")
 
@@ -38,9 +39,9 @@ def parser() -> argparse.ArgumentParser:
     return program
 
 
-def _common() -> argparse.ArgumentParser:
+def _common() -> _Parser:
     """The options that every command has."""
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--profile", default="demo", help="profile name or YAML file (default: demo)")
     common.add_argument(
         "--set",
@@ -57,7 +58,7 @@ def _common() -> argparse.ArgumentParser:
     return common
 
 
-def _option(*names: str, **how) -> Callable[[argparse.ArgumentParser], object]:
+def _option(*names: str, **how: Any) -> Callable[[argparse.ArgumentParser], object]:
     """An option of a command, to be added to its parser."""
     return lambda command: command.add_argument(*names, **how)
 

@@ -56,7 +56,8 @@ def _mean_accuracy(records: list[dict]) -> float:
 
 
 def _own_rate(evidence: list[dict]) -> float:
-    return main_variant(evidence[0])["q"]
+    q: float = main_variant(evidence[0])["q"]
+    return q
 
 
 def ofa_t_over_ofa_v(evidence: list[dict]) -> Measured:
@@ -101,6 +102,7 @@ def single_over_multi_path(evidence: list[dict]) -> Measured:
     """The single-path generator's networks minus the multi-path one's, on the same supernet."""
     ours, others = needed(evidence, "tested-EAS"), needed(evidence, "tested-multi-path")
     found = compared(ours, others, ("single-path", "multi-path"), MARGIN)
+    assert found.estimate is not None  # as of every comparison
     better = verdict(found.estimate.low, found.estimate.high)
     return found._replace(detail=f"{found.detail} The paper's stronger wording, that single-path is better: {better}.")
 
@@ -113,7 +115,7 @@ def interior_rate(evidence: list[dict]) -> Measured:
     records = {q: needed(evidence, "tested-EAS", q) for q in rates}
     budgets = common_budgets([record for found in records.values() for record in found])
     means = {q: _mean_accuracy(records[q]) for q in rates}
-    best = max(rates[1:-1], key=means.get)
+    best = max(rates[1:-1], key=lambda q: means[q])
     confidence = 1 - 0.05 / len(rates[1:-1])
     ends = {
         q: compare.difference(records[best], records[q], budgets, confidence=confidence) for q in (rates[0], rates[-1])
@@ -134,9 +136,9 @@ def interior_rate(evidence: list[dict]) -> Measured:
 
 def _papers_gain(data: str, ours: str, other: str) -> dict:
     """Accuracy of one method minus another's in the paper's table: mean (points), range, and cost in % more."""
-    ours, other = (paper_table(data, method) for method in (ours, other))
-    gain = ours[ACCURACY] - other[ACCURACY]
-    cost = 100 * (ours[MADDS].mean() / other[MADDS].mean() - 1)
+    one, two = (paper_table(data, method) for method in (ours, other))
+    gain = one[ACCURACY] - two[ACCURACY]
+    cost = 100 * (one[MADDS].mean() / two[MADDS].mean() - 1)
     return {"points": float(gain.mean()), "low": gain.min(), "high": gain.max(), "cost": cost}
 
 

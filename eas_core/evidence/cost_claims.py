@@ -38,7 +38,8 @@ def training_cost(evidence: list[dict]) -> Measured:
 def _per_scenario(record: dict, section: str) -> float:
     """Seconds of training by steps and scenarios a step."""
     scenarios = record["settings"][section]["scenarios_per_step"]
-    return record["seconds"] / (record["result"]["curve"][-1]["step"] * scenarios)
+    seconds: float = record["seconds"] / (record["result"]["curve"][-1]["step"] * scenarios)
+    return seconds
 
 
 def _cost_of_training(records: list[dict], section: str) -> str:

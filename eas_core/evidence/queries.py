@@ -34,7 +34,8 @@ def one_profile(evidence: list[dict]) -> None:
 
 def main_variant(entry: dict) -> dict:
     """The profile's own variant of one seed's evidence: its ``q``, its ``reading`` of Eq. (A), its ``records``."""
-    return entry["variants"][entry["main"]]
+    variant: dict = entry["variants"][entry["main"]]
+    return variant
 
 
 def records_of(evidence: list[dict], stage: str, q: float | None = None, reading: str | None = None) -> list[dict]:
@@ -146,9 +147,9 @@ def flat_settings(record: dict) -> dict[str, str]:
 
     ``data.path`` is left out: where photographs lie is no setting.
     """
-    found = {}
+    found: dict[str, str] = {}
 
-    def flatten(value, key: str) -> None:
+    def flatten(value: object, key: str) -> None:
         if isinstance(value, dict):
             for name, entry in value.items():
                 flatten(entry, f"{key}.{name}" if key else name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -30,13 +29,14 @@ class TaskNetwork(nn.Module):
     def __init__(self, network: Network, classes: tuple[int, ...]):
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None])
-        self.register_buffer("std", torch.tensor(STD)[:, None, None])
-        self.register_buffer("classes", torch.tensor(classes))
+        self.mean = nn.Buffer(torch.tensor(MEAN)[:, None, None])
+        self.std = nn.Buffer(torch.tensor(STD)[:, None, None])
+        self.classes = nn.Buffer(torch.tensor(classes))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Images (n, 3, r, r), floats 0..1, to logits (n, classes of the task)."""
-        return self.network((x - self.mean) / self.std)[:, self.classes]
+        logits: torch.Tensor = self.network((x - self.mean) / self.std)
+        return logits[:, self.classes]
 
 
 def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> list[Path]:
@@ -84,6 +84,8 @@ def load(folder: Path) -> TaskNetwork:
     path = Path(folder) / "network.json"
     try:
         description = files.read_json(path, "network")
+        if not isinstance(description, dict):
+            raise ValueError("it holds no table")
         space = SearchSpace(**description["space"])
         with torch.device("meta"):  # no memory yet: the description may say anything
             network = Network(space, Architecture.from_dict(description["architecture"]))
@@ -120,6 +122,6 @@ def to_onnx(network: TaskNetwork) -> bytes:
     except ImportError as error:
         message = f"export: ONNX needs a package that is not installed ({error}); pip install onnx onnxscript"
         raise EASError(message) from None
-    buffer = io.BytesIO()
-    program.save(buffer)
-    return buffer.getvalue()
+    assert program is not None  # with dynamo=True there always is one
+    content: bytes = program.model_proto.SerializeToString()
+    return content

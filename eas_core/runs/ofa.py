@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,7 +45,7 @@ def _measure_pairs(run: Run, folder: Path) -> Made:
     index = _first_of_each_class(valid, settings.images_per_class)
     architectures = _pair_architectures(run)
     path = folder / "checkpoint.pt"
-    fresh = {"key": run.key("pairs"), "accuracy": [], "cross_entropy": [], "seconds": 0.0}
+    fresh: dict[str, Any] = {"key": run.key("pairs"), "accuracy": [], "cross_entropy": [], "seconds": 0.0}
     state = checkpoints.last_checkpoint(path, run.key("pairs")) or fresh
     spent, accuracy, cross_entropy = state["seconds"], state["accuracy"], state["cross_entropy"]
     started = saved = time.monotonic()

@@ -14,7 +14,9 @@ def make(run: Run, stage: str, base: Run | None = None) -> dict:
     ``tested-same`` tests the architectures of ``base`` (:func:`eas_core.runs.tested.tested_as`).
     """
     if stage == "tested-same":
-        return resolve_name("eas_core.runs.tested:tested_as")(run, base)
-    entry = STAGES[stage]
-    made = resolve_name(entry.make)(run, *entry.arguments)
-    return made[1] if isinstance(made, tuple) else made
+        made = resolve_name("eas_core.runs.tested:tested_as")(run, base)
+    else:
+        entry = STAGES[stage]
+        made = resolve_name(entry.make)(run, *entry.arguments)
+    record: dict = made[1] if isinstance(made, tuple) else made
+    return record

@@ -78,7 +78,10 @@ def read_evidence(release: str | Path) -> list[dict]:
         raise DataError(f"release: {release} holds no seed-*.json")
     evidence = []
     for path in paths:
-        evidence.append(files.read_json(path, "release"))
+        entry = files.read_json(path, "release")
+        if not isinstance(entry, dict):
+            raise DataError(f"release: {path} is damaged (it holds no table)")
+        evidence.append(entry)
     return evidence
 
 

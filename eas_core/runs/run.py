@@ -137,9 +137,14 @@ def folder(run: Run, stage: str, base: Run | None = None) -> Path:
 
 
 def made_of(run: Run, stage: str, base: Run | None = None, whole: bool = True) -> dict:
-    """Every setting that a stage depends on (:meth:`Run.settings`): for ``tested-same`` those of two runs."""
+    """Every setting that a stage depends on (:meth:`Run.settings`): for ``tested-same`` those of two runs.
+
+    ``tested-same`` without ``base`` raises :class:`EASError`.
+    """
     if stage != "tested-same":
         return run.settings(stage, whole)
+    if base is None:
+        raise EASError("base: None, but tested-same needs the run whose architectures are tested")
     return {**run.settings("supernet", whole), "architectures": base.settings("tested-EAS", whole)}
 
 

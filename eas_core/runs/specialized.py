@@ -78,7 +78,7 @@ def search_seconds(
     task = torch.tensor([t for t, _ in scenarios], device=run.device)
     budget = torch.tensor([b for _, b in scenarios], device=run.device)
 
-    def median(work) -> float:
+    def median(work: Callable[[], object]) -> float:
         times = []
         for _ in range(repeats + 1):  # the first one warms up
             tick = time.perf_counter()

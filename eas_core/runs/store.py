@@ -7,14 +7,14 @@ complete needs no lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from eas_core.base import checkpoints, files, records
 from eas_core.base.memory import PeakMemory
-from eas_core.base.progress import track
+from eas_core.base.progress import Item, track
 from eas_core.evidence.checks import check_result
 from eas_core.runs.run import Run, folder, made_of
 from eas_core.settings.stages import STAGES, versions
@@ -68,10 +68,8 @@ def finished(path: Path, stage: str) -> dict:
     return record
 
 
-def trained(
-    run: Run, stage: str, module: torch.nn.Module, train: Callable[[torch.nn.Module], tuple[list, float]]
-) -> dict:
-    """The record of a stage whose weights ``module`` gets: found, or made by ``train(module)`` (curve, seconds) and saved.
+def trained(run: Run, stage: str, module: torch.nn.Module, train: Callable[[], tuple[list[dict], float]]) -> dict:
+    """The record of a stage whose weights ``module`` gets: found, or made by ``train()`` (curve, seconds) and saved.
 
     The processes of a launch train together; the first one writes.
     """
@@ -80,7 +78,7 @@ def trained(
 
     def result() -> Made:
         with PeakMemory(run.device) as memory:
-            curve, seconds = train(module)
+            curve, seconds = train()
         if devices.first:
             metadata = {"stage": stage, "profile": run.profile.name}
             records.save_tensors(place / "weights.safetensors", module.state_dict(), metadata)
@@ -99,6 +97,6 @@ def trained(
     return record
 
 
-def bar(run: Run, items: Iterable, name: str) -> Iterable:
+def bar(run: Run, items: Sequence[Item], name: str) -> Iterator[Item]:
     """``items`` with a progress bar, unless the run is quiet."""
     return track(items, name, enabled=run.progress)

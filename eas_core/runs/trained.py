@@ -17,14 +17,14 @@ from eas_core.training.train_supernet import train_supernet, train_teacher
 def _new_supernet(run: Run) -> Supernet:
     network = Supernet(run.profile.search_space())
     initialise(network, rng(run.seed, "initialise"))
-    return network.to(run.device, memory_format=torch.channels_last)
+    return network.to(run.device).to(memory_format=torch.channels_last)
 
 
 def teacher(run: Run) -> tuple[Supernet, dict]:
     """The largest sub-network trained alone (as a supernet of which only that is trained), and its record."""
     network = _new_supernet(run)
 
-    def train(network):
+    def train() -> tuple[list[dict], float]:
         (split,) = run.splits("train")
         return train_teacher(network, split, run.profile, run.seed, tasks=run.tasks, **run.loop("teacher"))
 
@@ -35,7 +35,7 @@ def supernet(run: Run) -> tuple[Supernet, dict]:
     """The trained supernet and its record."""
     network = _new_supernet(run)
 
-    def train(network):
+    def train() -> tuple[list[dict], float]:
         guide, _ = teacher(run)
         network.load_state_dict(guide.state_dict())
         (split,) = run.splits("train")
@@ -67,7 +67,7 @@ def multi_path(run: Run) -> tuple[ArchitectureGenerator, dict]:
 def _generator(run: Run, stage: str, heads: dict[str, int]) -> tuple[ArchitectureGenerator, dict]:
     network = new_generator(run, heads)
 
-    def train(network):
+    def train() -> tuple[list[dict], float]:
         weights, _ = supernet(run)
         (split,) = run.splits("valid")
         return train_generator(network, weights, split, run.tasks, run.profile, run.seed, **run.loop(stage))

@@ -72,7 +72,15 @@ def evolve(
 class _Search:
     """The state of all scenarios: populations (s, q, 45), best member first, their values (s, q), what is used up."""
 
-    def __init__(self, objective, space, budgets, settings, generator, tolerance):
+    def __init__(
+        self,
+        objective: Objective,
+        space: SearchSpace,
+        budgets: list[float],
+        settings: schema.Evolution,
+        generator: torch.Generator,
+        tolerance: float | None,
+    ) -> None:
         low, high = budget_range(space)
         for budget in budgets:
             if not budget >= low:  # so that NaN is refused too
@@ -160,17 +168,18 @@ class _Search:
     def name(self, index: Tensor) -> Tensor:
         """A number for each network (..., 45) -> (...): choices of blocks that do not exist make no difference."""
         kernel, width, depth = (index * self.marks).split([BLOCKS, BLOCKS, PAIRS - 2 * BLOCKS], -1)
-        return ((kernel + width) * active_blocks(index)).sum(-1) + depth.sum(-1)
+        number: Tensor = ((kernel + width) * active_blocks(index)).sum(-1) + depth.sum(-1)
+        return number
 
     def next_generation(self, scenarios: Tensor) -> None:
         """Children of random parents: half of them mutated, half of them crossed."""
         count, half = len(scenarios), self.size // 2
         living = self.values[scenarios].isfinite().sum(1)
         groups = []
-        for children, make in ((half, self.mutated), (self.size - half, self.crossed)):
-            group = scenarios.repeat_interleave(children)
-            alive = living.repeat_interleave(children)
-            groups.append(self.offspring(group, alive, make).unflatten(0, (count, children)))
+        for size, make in ((half, self.mutated), (self.size - half, self.crossed)):
+            group = scenarios.repeat_interleave(size)
+            alive = living.repeat_interleave(size)
+            groups.append(self.offspring(group, alive, make).unflatten(0, (count, size)))
         children = torch.cat(groups, 1)
         values = self.evaluate(children.flatten(0, 1), scenarios.repeat_interleave(self.size))
         self.merge(scenarios, children, values.unflatten(0, (count, self.size)))

@@ -8,7 +8,7 @@ evaluated on the validation split.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 import torch
@@ -41,8 +41,8 @@ class AccuracyPredictor(nn.Module):
         widths = [3 * PAIRS] + [hidden] * layers
         self.hidden = nn.ModuleList(nn.Linear(i, o) for i, o in zip(widths[:-1], widths[1:], strict=True))
         self.head = nn.Linear(hidden, tasks, bias=False)
-        self.register_buffer("mean", torch.zeros(tasks))
-        self.register_buffer("std", torch.ones(tasks))
+        self.mean = nn.Buffer(torch.zeros(tasks))
+        self.std = nn.Buffer(torch.ones(tasks))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights and biases anew, U(-1, 1) / sqrt(fan-in): PyTorch's default, once-for-all's choice."""
@@ -55,7 +55,8 @@ class AccuracyPredictor(nn.Module):
         """Predictions (..., T) in units of each task's standard deviation, 0 at its mean: what training fits."""
         for layer in self.hidden:
             codes = F.relu_(layer(codes))
-        return self.head(codes)
+        predicted: Tensor = self.head(codes)
+        return predicted
 
     def forward(self, codes: Tensor) -> Tensor:
         """One-hot codes (..., 135) to predicted accuracies (..., T), fractions."""
@@ -69,7 +70,8 @@ def predict(predictor: AccuracyPredictor, space: SearchSpace, architectures: lis
         made, asked = getattr(predictor.space, field.name), getattr(space, field.name)
         if made != asked:
             raise SpaceError(f"space.{field.name}: {asked} here, but the accuracy predictor was made for {made}")
-    return predictor(one_hot(architectures).to(predictor.mean.device)).cpu()
+    predicted: Tensor = predictor(one_hot(architectures).to(predictor.mean.device))
+    return predicted.cpu()
 
 
 def fit(
@@ -123,7 +125,7 @@ def fit(
 
 
 def search_objective(
-    predictor: AccuracyPredictor, tasks: list[int | None], rows: int = ROWS
+    predictor: AccuracyPredictor, tasks: Sequence[int | None], rows: int = ROWS
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What :func:`eas_core.search.evolution.evolve` maximises: the accuracy predicted for scenario i on task ``tasks[i]``.
 

@@ -94,7 +94,8 @@ def draw_gates(z: Tensor, u: Tensor) -> Tensor:
     h > 0.5 where z + log u/(1-u) > 0, that is where u > sigmoid(-z).
     """
     first, second = (u > torch.sigmoid(-z).to(u.dtype)[:, None]).unflatten(-1, (PAIRS, 2)).unbind(-1)
-    return first.to(torch.uint8) + (first & second)
+    index: Tensor = first.to(torch.uint8) + (first & second)
+    return index
 
 
 @torch.no_grad()
@@ -123,7 +124,13 @@ def propose(
     return [proposal for part in parts for proposal in _propose(exact, space, part, settings, seed)]
 
 
-def _propose(generator, space, scenarios, settings, seed) -> list[Proposal]:
+def _propose(
+    generator: ArchitectureGenerator,
+    space: SearchSpace,
+    scenarios: list[tuple[int, float]],
+    settings: schema.Specialize,
+    seed: int,
+) -> list[Proposal]:
     draw, width = (draw_paths, BLOCKS + UNITS) if makes_paths(generator) else (draw_gates, GATES)
     budget = torch.tensor([b for _, b in scenarios], dtype=torch.float64)
     z = generator(torch.tensor([t for t, _ in scenarios]), budget)  # (m, 90), or path logits (m, 195)
@@ -224,7 +231,7 @@ def specialize(
     """The best candidate of a proposal: highest validation accuracy on its task, cross-entropy breaking ties.
 
     Each candidate is extracted from the supernet and calibrated on training images first (section 3.2), and scored
-    ``batch_size`` images at a time.
+    ``batch_size`` images at a time. Raises :class:`SpaceError` for a proposal without candidates.
 
     >>> from eas_core import SMALLEST, make_run
     >>> run = make_run("smoke", progress=False)
@@ -236,13 +243,15 @@ def specialize(
     (True, True)
     """
     index = valid.of_task(tasks, proposal.task)
-    best = None
+    best: tuple[tuple[float, float], Architecture, Network] | None = None
     for architecture in proposal.candidates:
         network = calibrate(supernet.extract(architecture), train, calibration.images, calibration.batch_size, seed)
         scores = score(network, valid, tasks, index, batch_size)
         rank = (scores.accuracy(), -scores.cross_entropy())
         if best is None or rank > best[0]:
             best = (rank, architecture, network)
+    if best is None:
+        raise SpaceError("proposal.candidates: () is empty, at least one architecture is needed")
     (accuracy, negative_loss), architecture, network = best
     return Specialized(
         task=proposal.task,

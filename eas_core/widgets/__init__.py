@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import html
 import io
+from importlib.util import find_spec
 from pathlib import Path
 
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 
 FOLDER = Path(__file__).parent
+HAS_ANYWIDGET = find_spec("anywidget") is not None  # else notebooks show figures and plain ipywidgets
 
 
 def module(name: str) -> str:
@@ -28,7 +30,7 @@ def style() -> str:
     return (FOLDER / "widgets.css").read_text()
 
 
-def show(widget, figure: Figure, description: str) -> None:
+def show(widget: object, figure: Figure, description: str) -> None:
     """Display a widget, and the figure that stands in for it in print and where no script runs.
 
     Without a widget (None, because anywidget is not installed) only the figure is shown. ``description`` is the

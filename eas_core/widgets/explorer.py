@@ -6,9 +6,12 @@ Both know ``task``, ``budget``, ``draw``, ``architecture``, ``derived`` and ``sp
 
 from __future__ import annotations
 
+from typing import Any
+
 import ipywidgets
 import traitlets
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from eas_core import widgets
 from eas_core.base.errors import EASError
@@ -22,13 +25,8 @@ from eas_core.space.count import check_budget
 from eas_core.space.search_space import Architecture
 from eas_core.widgets import scenario
 
-try:
-    import anywidget
-except ImportError:
-    anywidget = None
 
-
-def explore(run: Run, task: int | str = 0, budget: float | None = None):
+def explore(run: Run, task: int | str = 0, budget: float | None = None) -> Explorer | PlainExplorer:
     """The explorer of a run: an :class:`Explorer`, or a :class:`PlainExplorer` where anywidget is not installed.
 
     ``task`` is a number or a name; ``budget`` is in millions of multiply-adds, by default the middle budget level. What
@@ -36,11 +34,11 @@ def explore(run: Run, task: int | str = 0, budget: float | None = None):
     budget outside the generator's range.
     """
     levels = run.profile.specialize.budgets
-    kind = PlainExplorer if anywidget is None else Explorer
+    kind = Explorer if widgets.HAS_ANYWIDGET else PlainExplorer
     return kind(run, run.tasks.index(task), levels[len(levels) // 2] if budget is None else budget)
 
 
-def architecture_figure(run: Run, explorer):
+def architecture_figure(run: Run, explorer: Explorer | PlainExplorer) -> Figure:
     """The explorer's architecture as a figure: what a page shows where no script runs."""
     name = readable(run.tasks.names[explorer.task])
     cost = madds(run.profile.search_space(), [explorer.architecture])[0] / MILLION
@@ -91,7 +89,8 @@ class _Scenario(traitlets.HasTraits):
         return specialized.best_of(self._run, proposal, weights, train, valid)
 
 
-if anywidget is not None:
+if widgets.HAS_ANYWIDGET:
+    import anywidget
 
     class Explorer(_Scenario, anywidget.AnyWidget):
         """The explorer as an anywidget: its ES module computes and draws, in the page as in the notebook.
@@ -117,7 +116,7 @@ if anywidget is not None:
         #: What the page last drew, with the scenario it belongs to.
         shown = traitlets.Dict(help="what the page last drew, with the scenario it belongs to").tag(sync=True)
 
-        def __init__(self, run: Run, task: int, budget: float):
+        def __init__(self, run: Run, task: int, budget: float) -> None:
             super().__init__()
             with self.hold_sync():
                 self._start(run, task, budget)
@@ -125,7 +124,7 @@ if anywidget is not None:
                 self.weights = scenario.weight_bytes(self._generator)
 
         @traitlets.validate("task", "budget", "draw", "other")
-        def _valid(self, proposal):
+        def _valid(self, proposal: dict[str, Any]) -> Any:
             name, value = proposal["trait"].name, proposal["value"]
             if name == "task":
                 self._check(value, self._run.profile.generator.budget[0])
@@ -158,7 +157,7 @@ if anywidget is not None:
 class PlainExplorer(_Scenario):
     """The explorer of plain ipywidgets: a menu, a slider, a button and the drawing; needs a kernel."""
 
-    def __init__(self, run: Run, task: int, budget: float):
+    def __init__(self, run: Run, task: int, budget: float) -> None:
         super().__init__()
         self._start(run, task, budget)
         low, high = run.profile.generator.budget
@@ -180,5 +179,5 @@ class PlainExplorer(_Scenario):
         with self._output:
             display(architecture_figure(self._run, self))
 
-    def _repr_mimebundle_(self, **options):
+    def _repr_mimebundle_(self, **options: Any) -> Any:
         return self.box._repr_mimebundle_(**options)

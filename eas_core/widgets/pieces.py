@@ -14,14 +14,10 @@ from eas_core.base.errors import EASError
 from eas_core.data.tasks import READINGS, TaskSet
 from eas_core.space.search_space import KERNELS
 
-try:
-    import anywidget
-except ImportError:
-    anywidget = None
-
 P_RANGE, TAU_RANGE = (0.02, 0.98), (0.1, 3.0)
 
-if anywidget is not None:
+if widgets.HAS_ANYWIDGET:
+    import anywidget
 
     class Piece(anywidget.AnyWidget):
         """A widget with one ES module and the data that it starts from; the rest happens in the page."""
@@ -32,12 +28,12 @@ if anywidget is not None:
         #: What the piece starts from, JSON-able.
         data = traitlets.Dict().tag(sync=True)
 
-        def __init__(self, name: str, data: dict):
+        def __init__(self, name: str, data: dict) -> None:
             super().__init__(_esm=widgets.module(name), data=data)
 
 
-def _piece(name: str, data: dict):
-    return None if anywidget is None else Piece(name, data)
+def _piece(name: str, data: dict) -> Piece | None:
+    return Piece(name, data) if widgets.HAS_ANYWIDGET else None
 
 
 def _within(name: str, value: float, low: float, high: float) -> float:
@@ -51,7 +47,7 @@ def _rounded(values: Tensor) -> list:
     return [[round(v, 4) for v in row] for row in values.detach().cpu().double().tolist()]
 
 
-def gumbel(p: float = 0.7, tau: float = 1.0, draws: int = 200):
+def gumbel(p: float = 0.7, tau: float = 1.0, draws: int = 200) -> Piece | None:
     """The relaxed gate of Eq. (I): sliders for probability and temperature, density, draws, straight-through gradient.
 
     Draw number ``seed`` has the noise ``scenario.uniform(seed, draws)``. Raises :class:`EASError` for values outside
@@ -61,7 +57,9 @@ def gumbel(p: float = 0.7, tau: float = 1.0, draws: int = 200):
     return _piece("gumbel", data | {"draws": draws, "seed": 1, "ranges": {"p": P_RANGE, "tau": TAU_RANGE}})
 
 
-def task_dropout(logits: Tensor, labels: Tensor, tasks: TaskSet, q: float = 0.6, reading: str = "exclude"):
+def task_dropout(
+    logits: Tensor, labels: Tensor, tasks: TaskSet, q: float = 0.6, reading: str = "exclude"
+) -> Piece | None:
     """Task dropout of images with ``logits`` (n, C) and ``labels`` (n,): masks, and the softmax in both readings.
 
     Task t of image i is kept if it is the image's own or number i T + t of ``scenario.uniform(seed, n T)`` is at least
@@ -83,7 +81,7 @@ def task_dropout(logits: Tensor, labels: Tensor, tasks: TaskSet, q: float = 0.6,
     return _piece("task_dropout", data)
 
 
-def kernel_crop(kernels: dict[str, Tensor], kernel: int = 5):
+def kernel_crop(kernels: dict[str, Tensor], kernel: int = 5) -> Piece | None:
     """Depthwise kernels {name: (7, 7)}, one at a time, and what the choice of a smaller ``kernel`` keeps of it.
 
     Raises :class:`EASError` for another size or shape.

@@ -83,14 +83,16 @@ def uniform(seed: int, count: int) -> np.ndarray:
         a = start + np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x6D2B79F5)
         t = (a ^ (a >> 15)) * (a | 1)
         t = (t + (t ^ (t >> 7)) * (t | 61)) ^ t
-    return ((t ^ (t >> 14)).astype(np.float64) + 0.5) / 2**32
+    numbers: np.ndarray = ((t ^ (t >> 14)).astype(np.float64) + 0.5) / 2**32
+    return numbers
 
 
 @torch.no_grad()
 def logits(generator: ArchitectureGenerator, task: int, budget: float) -> Tensor:
     """The generator's logits z (90,) for one task number and budget in millions, on the CPU."""
     device = generator.task_embedding.device
-    return generator(torch.tensor([task], device=device), torch.tensor([budget], device=device))[0].cpu()
+    z: Tensor = generator(torch.tensor([task], device=device), torch.tensor([budget], device=device))[0].cpu()
+    return z
 
 
 def architecture_of(
