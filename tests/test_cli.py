@@ -14,6 +14,7 @@ import pytest
 from eas_core import cli
 from eas_core.base import records
 from eas_core.base.random import rng
+from eas_core.cli import options
 from eas_core.evidence import claims
 from eas_core.runs import releases, results, specialized
 from eas_core.runs.run import make_run
@@ -253,7 +254,7 @@ def test_a_fault_of_the_library_is_not_taken_for_bad_input(error, monkeypatch):
     def broken(_options):
         raise error
 
-    monkeypatch.setattr(cli, "_tasks", broken)
+    monkeypatch.setitem(options.COMMANDS, "tasks", (broken, (), "broken"))
     with pytest.raises(type(error)):
         cli.main(["tasks"])
 

@@ -20,7 +20,7 @@ from eas_core.base.errors import CheckpointError, DevicesError, EASError
 from eas_core.network.calibrate import calibrate
 from eas_core.network.norm import BatchNorm2d
 from eas_core.network.subnetwork import Network
-from eas_core.runs import trained as made
+from eas_core.runs import trained as train_stages
 from eas_core.runs.run import make_run
 from eas_core.settings import stages
 from eas_core.space.search_space import LARGEST
@@ -158,11 +158,11 @@ def test_options_of_a_launch_are_no_settings_but_a_checkpoint_keeps_to_them(tmp_
     run = make_run("smoke", root=tmp_path, device="cpu", progress=False, max_minutes=0, devices=team)
     assert [run.key(stage) for stage in stages.STAGES] == [plain.key(stage) for stage in stages.STAGES]
     with pytest.raises(Stopped):
-        made.teacher(run)
+        train_stages.teacher(run)
     with pytest.raises(CheckpointError, match="another run"):
-        made.teacher(plain)
+        train_stages.teacher(plain)
     with pytest.raises(Stopped):
-        made.teacher(run)
+        train_stages.teacher(run)
 
 
 def test_mixed_precision_of_accelerate_launch_is_taken_up_and_impossible_options_are_one_line(monkeypatch):
@@ -211,6 +211,6 @@ def test_eas_run_by_torchrun_from_the_first_stage_to_the_last(tmp_path):
     for stage in made:  # one process finds what two have made
         record = records.read_record(run.folder(stage) / "record.json", stage)
         assert record["provenance"].get("processes") == (2 if stages.STAGES[stage].together else None)
-    network, _ = made.supernet(run)
+    network, _ = train_stages.supernet(run)
     (train,) = run.splits("train")
     calibrate(network.extract(LARGEST), train, 8, 8, 0)

@@ -167,7 +167,7 @@ def test_a_stage_that_another_process_completed_meanwhile_is_not_made_again(smok
     hidden = record.rename(tmp_path / "record.json")
     with files.only_writer(folder):
         other = threading.Thread(
-            target=lambda: found.append(store._once(folder, "teacher", lambda: pytest.fail("made")))
+            target=lambda: found.append(store.once(copy, "teacher", lambda _: pytest.fail("made")))
         )
         found: list[dict] = []
         other.start()
