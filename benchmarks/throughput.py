@@ -1,8 +1,8 @@
 """What one device trains a second at the paper's scale: ``python -m benchmarks.throughput [--device cuda] [--batch 64]``.
 
 The kit's own training loops run a few steps of ``imagenet-10`` at 224 x 224 on synthetic images that lie on the device:
-teacher, supernet (random sub-networks of the last stage, with the teacher's soft labels and task dropout) and generator
-(one scenario a step), and the test of extracted networks. In float32 and, by autocast, in bfloat16; the teacher, whose
+teacher, supernet (random sub-networks of the last stage, with the teacher's soft labels and task dropout) and generators
+of gates and of path weights (one scenario a step), and the test of extracted networks. In float32 and, by autocast, in bfloat16; the teacher, whose
 network never changes, also compiled. Results are kept for each device in benchmarks/results/throughput.json;
 ``book/cost.py`` makes the page of costs from them.
 """
@@ -14,19 +14,23 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from eas_core.base import files, records
-from eas_core.base.devices import Devices
+from eas_core.base.devices import Devices, settle
 from eas_core.base.errors import EASError
 from eas_core.base.parsing import parse_json
 from eas_core.base.random import rng
 from eas_core.data import sources
+from eas_core.data.sources import TaskSet
 from eas_core.data.splits import Split
-from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.generator import GATE_HEADS, ArchitectureGenerator
+from eas_core.network.multi_path import PATH_HEADS
 from eas_core.network.supernet import Supernet, initialise
 from eas_core.runs.run import usable_device
 from eas_core.search import evaluate
@@ -52,17 +56,30 @@ def network_of(profile: schema.Profile, device: str) -> Supernet:
     return network.to(device, memory_format=torch.channels_last)
 
 
-def seconds_a_step(train, folder: Path) -> float:
-    """The median time of a step, from the metrics that the training loop writes."""
+def seconds_a_step(train: Callable, folder: Path, device: str) -> float:
+    """The median time of a step, from the metrics that the training loop writes.
+
+    On a GPU all of it runs twice: at first cuDNN looks for the fastest algorithm of each shape that comes up.
+    """
+    if device.startswith("cuda"):
+        train(folder=folder / "before")
     train(folder=folder)
     times = [parse_json(line)["seconds"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return statistics.median(b - a for a, b in zip(times[WARM_UP:], times[WARM_UP + 1 :], strict=False))
 
 
-def measure(
-    device: str, batch: int, steps: int, precision: str, compiled: bool, overrides: tuple[str, ...] = ()
-) -> dict[str, float]:
-    """Images a second of teacher, supernet and evaluation; of the generator, steps (one scenario) a second."""
+@dataclass(frozen=True, eq=False)
+class Work:
+    """Trainings of a few steps on synthetic images, by name: images (or scenarios) of a step, and the training."""
+
+    network: Supernet
+    split: Split
+    tasks: TaskSet
+    trainings: dict[str, tuple[int, Callable]]
+
+
+def work(device: str, batch: int, steps: int, precision: str, overrides: tuple[str, ...] = ()) -> Work:
+    """Teacher, supernet and the two generators of imagenet-10 at ``batch`` images a step, ready to be trained."""
     plain = profiles.load("imagenet-10", overrides)
     tasks = sources.task_set(plain.data)
     split = synthetic(max(batch * steps, 10 * tasks.num_classes), tasks.num_classes, plain.space.resolution, device)
@@ -73,31 +90,46 @@ def measure(
             "teacher": plain.teacher.model_copy(update={"batch_size": batch, "epochs": epochs}),
             "supernet": plain.supernet.model_copy(update={"batch_size": batch, "stages": (last,)}),
             "generator": plain.generator.model_copy(update={"steps": steps}),
+            "multi_path": plain.multi_path.model_copy(update={"steps": steps}),
         }
     )
     loop = {"devices": Devices(mixed_precision=precision), "progress": False}
     network, teacher = network_of(profile, device), network_of(profile, device)
-    generator = ArchitectureGenerator(len(tasks), profile.generator.budget).to(device)
-    generator.initialise(rng(0, "generator"))
+
+    def generator(heads: dict[str, int]) -> Callable:
+        made = ArchitectureGenerator(len(tasks), profile.generator.budget, heads=heads)
+        made.initialise(rng(0, "generator"))
+        return partial(train_generator, made.to(device), network, split, tasks, profile, 0, **loop)
+
     trainings = {  # images, or scenarios, of a step; the training
         "teacher": (batch, partial(train_teacher, network, split, profile, 0, tasks=tasks, **loop)),
         "supernet": (
             batch * profile.supernet.subnets_per_step,
             partial(train_supernet, network, teacher, split, profile, 0, tasks=tasks, **loop),
         ),
-        "generator": (1, partial(train_generator, generator, network, split, tasks, profile, 0, **loop)),
+        "generator": (profile.generator.scenarios_per_step, generator(GATE_HEADS)),
+        "multi_path": (profile.multi_path.scenarios_per_step, generator(PATH_HEADS)),
     }
+    return Work(network, split, tasks, trainings)
+
+
+def measure(
+    device: str, batch: int, steps: int, precision: str, compiled: bool, overrides: tuple[str, ...] = ()
+) -> dict[str, float]:
+    """Images a second of teacher, supernet and evaluation; of the two generators, scenarios a second."""
+    made = work(device, batch, steps, precision, overrides)
+    trainings = made.trainings
     if compiled:
-        network.compile()
+        made.network.compile()
         trainings = {"teacher": trainings["teacher"]}  # the only one whose network is the same in every step
     with tempfile.TemporaryDirectory() as place:
-        found = {name: units / seconds_a_step(train, Path(place) / name) for name, (units, train) in trainings.items()}
+        found = {n: units / seconds_a_step(train, Path(place) / n, device) for n, (units, train) in trainings.items()}
     if precision == "no" and not compiled:
-        found["evaluation"] = evaluated(network, split, tasks, batch)
+        found["evaluation"] = evaluated(made.network, made.split, made.tasks, batch)
     return found
 
 
-def evaluated(network: Supernet, split: Split, tasks, batch: int) -> float:
+def evaluated(network: Supernet, split: Split, tasks: TaskSet, batch: int) -> float:
     """Images a second that extracted random sub-networks classify."""
     draw, times = rng(0, "evaluation"), []
     for _ in range(3):
@@ -126,6 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
         kept = files.read_json(options.results, "results") if options.results.exists() else {}
     except EASError as error:
         parser.error(str(error))
+    settle(device)
     where = records.provenance(device)
     name = where["device"] + (
         f", {where['threads']} thread{'s' * (where['threads'] > 1)}" if "CPU" in where["device"] else ""

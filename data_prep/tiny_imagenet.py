@@ -189,6 +189,17 @@ def splits(
     return partition(pool, test, per_class, seed)
 
 
+@contextmanager
+def opened(path: str | os.PathLike) -> Iterator[tuple[set[str], Callable[[str], bytes], set[str]]]:
+    """All names in the archive, a function that reads one, and the names of the photographs of the 60 classes.
+
+    Names are those below tiny-imagenet-200/. Raises DataError if `path` is not Tiny-ImageNet.
+    """
+    with _open(path) as (members, read):
+        train, test = _index(path, members, read)
+        yield members, read, {*train, *test}
+
+
 def check(path: str | os.PathLike) -> None:
     """Raise DataError if `path` is not Tiny-ImageNet, as its files are named; no photograph is read."""
     with _open(path) as (members, read):

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import calibration, input_pipeline, throughput
+from benchmarks import calibration, gpu, input_pipeline, throughput
 from eas_core.space import cost
 from eas_core.space.search_space import LARGEST, SearchSpace
 
@@ -26,7 +26,7 @@ SMALL = (  # imagenet-10 in a space that costs little
 @pytest.mark.parametrize("precision", ["no", "bf16"])
 def test_every_training_has_a_rate(precision):
     rates = throughput.measure("cpu", 4, 5, precision, False, SMALL)
-    wanted = {"teacher", "supernet", "generator"} | ({"evaluation"} if precision == "no" else set())
+    wanted = {"teacher", "supernet", "generator", "multi_path"} | ({"evaluation"} if precision == "no" else set())
     assert set(rates) == wanted and all(rate > 0 for rate in rates.values())
 
 
@@ -98,3 +98,40 @@ def test_the_bench_agrees_with_once_for_all_on_what_it_compares():
 def test_both_encodings_take_a_step(encoding):
     bench = pytest.importorskip("benchmarks.bench")
     bench.encoding_step(encoding, SearchSpace(num_classes=6, resolution=32), 2)()
+
+
+def test_everything_about_a_card_is_told_in_one_json(tmp_path, capsys):
+    results = tmp_path / "gpu.json"
+    gpu.main(["--device", "cpu", "--quick", "--results", str(results)])
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads(results.read_text()) and found["quick"] and found["provenance"]["device"].endswith("CPU")
+    parts = ("losses", "views", "resumed", "rates", "peak_tflops", "precisions", "scenarios", "shares_of_peak")
+    for part in parts:
+        assert found[part] and {"failed", "left out"}.isdisjoint(found[part]), (part, found[part])
+    assert found["waits"] is None  # there is no card
+    assert all(stage["largest apart"] == 0 for stage in found["losses"].values())  # the CPU against itself
+    assert max(found["views"].values()) < 1e-5 and found["resumed"] == {"stops": 3, "largest difference of a weight": 0}
+    assert set(found["rates"]["bfloat16"]) == {"teacher", "supernet", "generator", "multi_path"}
+    assert all(0 < share for shares in found["shares_of_peak"].values() for share in shares.values())
+    if found["ofa"] is not None:
+        assert {label: entry["ratio"]["n"] for label, entry in found["ofa"].items()} == {"float32": 1, "bfloat16": 1}
+
+
+def test_a_part_that_fails_or_comes_too_late_leaves_the_others_alone(tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("out of memory")
+
+    for part in ("losses", "resumed", "waits", "rates", "precisions", "against_ofa"):
+        monkeypatch.setattr(gpu, part, broken)
+    plan = gpu.Plan.of("cpu", quick=True)
+    found = gpu.everything(plan, tmp_path, seconds=100)
+    assert found["rates"] == {"failed": "RuntimeError: out of memory"} and "shares_of_peak" not in found
+    assert set(found["scenarios"]) == {"50", "60"} and "float32" in found["peak_tflops"]
+    late = gpu.everything(plan, tmp_path, seconds=-1)
+    assert all("left out" in part for name, part in late.items() if name != "seconds") and late["seconds"] == {}
+
+
+def test_a_device_that_is_not_there_is_one_line(capsys):
+    with pytest.raises(SystemExit):
+        gpu.main(["--device", "cuda:99"])
+    assert capsys.readouterr().err.splitlines()[-1].startswith("benchmarks.gpu: error: device: ")

@@ -84,23 +84,6 @@ def test_settings_that_the_prose_names_exist(page):
         functools.reduce(lambda level, part: level[part], name.split("."), settings)
 
 
-def test_the_page_of_costs_multiplies_what_the_paper_asks_for_by_what_was_measured():
-    cost = runpy.run_path(str(ROOT / "book" / "cost.py"))
-    rates = {"float32": {"teacher": 10.0, "supernet": 20.0, "generator": 0.5, "evaluation": 100.0}}
-    ten, twelve = (cost["hours"](profiles.load(name), rates) for name in ("imagenet-10", "imagenet-12"))
-    assert ten["teacher"] == pytest.approx(120 * 67_237 / 10 / 3600)  # epochs, training photographs less the held-out
-    assert twelve["one supernet"] == pytest.approx(120 * 298_494 / 20 / 3600)
-    assert ten["one generator"] == pytest.approx(56_250 / 0.5 / 3600)
-    assert ten["architecture-accuracy pairs of OFA, one supernet"] == pytest.approx(16_000 * 10_000 / 100 / 3600)
-    provenance = {"time": "2026-01-01T00:00:00Z", "versions": {"torch": "2"}}
-    for name, unit in (("x86_64 CPU, 1 thread", "CPU-hours"), ("NVIDIA X", "GPU-hours")):
-        text = cost["page"]({name: {"batch": 8, "rates": rates, "provenance": provenance}})
-        assert (
-            f"{unit} of one seed" in text and f"| teacher | {ten['teacher']:,.0f} | {twelve['teacher']:,.0f} |" in text
-        )
-        assert ("No GPU yet" in text) == ("CPU" in name)
-
-
 @pytest.fixture(scope="module")
 def origin():
     """The built book served from this machine."""

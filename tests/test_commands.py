@@ -23,7 +23,8 @@ from eas_core.runs import releases, run
 from eas_core.settings import profiles, schema
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = "eas make snakemake papermill python torchrun accelerate srun pip conda pre-commit".split()
+RELEASE = "benchmarks/gpu_release.sh"
+PROGRAMS = "eas make snakemake papermill python torchrun accelerate srun pip conda pre-commit".split() + [RELEASE]
 EAS = next(action.choices for action in cli.parser()._actions if action.dest == "==SUPPRESS==")
 TARGETS = re.search(r"\.PHONY: (.*)", (ROOT / "Makefile").read_text())[1].split()
 RULES = re.findall(r"^rule (\w+)", (ROOT / "Snakefile").read_text(), re.MULTILINE)
@@ -253,6 +254,11 @@ def read_conda(words: list[str]) -> None:
     assert words[:3] == ["env", "create", "-f"] and (ROOT / words[3]).is_file()
 
 
+def read_release(words: list[str]) -> None:
+    """The script has such a command, with as many words after it."""
+    assert f'"{words[0]} {len(words)}"' in (ROOT / RELEASE).read_text()
+
+
 SMALL = ("demo", "smoke")
 SRUN = {"--nodes", "--ntasks", "--gpus"}
 READERS = {
@@ -262,7 +268,7 @@ READERS = {
     "papermill": read_papermill,
     "python": read_python,
 }
-READERS |= {"pip": read_pip, "conda": read_conda, "pre-commit": read_pre_commit}
+READERS |= {"pip": read_pip, "conda": read_conda, "pre-commit": read_pre_commit, RELEASE: read_release}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -291,6 +297,7 @@ def test_a_command_is_what_its_program_accepts(command):
         "python -m benchmarks.throughput --nonsense",
         "torchrun --processes 8 -m eas_core.cli run --profile imagenet-10",
         "pip install -e .[nothing]",
+        "benchmarks/gpu_release.sh piece card",
     ],
 )
 def test_a_wrong_command_would_be_found(wrong):

@@ -6,6 +6,10 @@ forward passes only: autograd wants a real driver.
 
 from __future__ import annotations
 
+import functools
+import gc
+import json
+import os
 from contextlib import contextmanager
 
 import pytest
@@ -131,14 +135,55 @@ def test_records_name_the_gpu_or_the_cpu():
     assert records.device_name("cpu", None).endswith(" CPU")
 
 
+# ---------------------------------------------------------------- how a card computes
+
+
+@pytest.fixture
+def unsettled(monkeypatch):
+    """PyTorch's own choices, before and after the test."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    yield devices.gpu_settings()
+    torch.set_float32_matmul_precision("highest")
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_gpu_takes_the_fastest_algorithms_or_deterministic_ones_and_records_say_so(unsettled, deterministic):
+    assert (unsettled["tf32"], unsettled["cudnn_benchmark"], unsettled["deterministic"]) == (False, False, False)
+    devices.settle("cuda:1", deterministic)
+    found = devices.gpu_settings()
+    assert found == {**unsettled, "tf32": True, "cudnn_benchmark": not deterministic, "deterministic": deterministic}
+    assert ("CUBLAS_WORKSPACE_CONFIG" in os.environ) == deterministic
+    json.dumps(found)
+
+
+def test_a_cpu_is_left_as_it_is_and_its_records_say_nothing_of_gpus(unsettled):
+    devices.settle("cpu", deterministic=True)
+    assert devices.gpu_settings() == unsettled and "CUBLAS_WORKSPACE_CONFIG" not in os.environ
+    assert "gpu" not in records.provenance("cpu")
+
+
+def test_records_of_a_gpu_say_how_it_computed(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "card")
+    made = records.provenance("cuda")
+    assert made["device"] == "card" and made["gpu"] == devices.gpu_settings()
+
+
 # ---------------------------------------------------------------- a card that does not exist
 
 
 @contextmanager
 def card():
-    """Tensors on ``cuda`` have shapes, types and a device here, and no content."""
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        yield torch.device("cuda", 0)
+    """Tensors on ``cuda`` have shapes, types and a device here, and no content; none of them is kept for later."""
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            yield torch.device("cuda", 0)
+    finally:
+        kept = (f for f in gc.get_objects() if type(f) is functools._lru_cache_wrapper)
+        for function in [f for f in kept if f.__module__.startswith("eas_core.")]:
+            function.cache_clear()
 
 
 def on_card(gpu: torch.device) -> tuple[Supernet, Split]:

@@ -140,9 +140,7 @@ def test_page_and_python_see_each_other(lab):
         # what Python has is what the reader reads
         text = page.locator(".eas-summary").inner_text()
         spent = int(re.search(r"([\d,]+) multiply-adds", text)[1].replace(",", ""))
-        cost = kernel.value(
-            "__import__('eas_core.space.cost').cost.madds(run.profile.search_space(), [explorer.architecture])[0]"
-        )
+        cost = kernel.value("__import__('eas_core').madds(run.profile.search_space(), [explorer.architecture])[0]")
         assert cost == spent
         assert sum(Architecture.from_dict(after["architecture"]).depth) == int(re.search(r"(\d+) blocks", text)[1])
 

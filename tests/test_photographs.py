@@ -197,6 +197,26 @@ def test_photographs_in_memory_are_not_decoded_again(packed, monkeypatch):
     assert torch.equal(valid.to("cpu").images[:], first)
 
 
+def test_views_are_kept_on_the_device_that_asks_for_them(packed):
+    here = Photographs(open_packed(packed)["valid"], 16, 9)
+    first = here[:2]
+    there = here.to("meta")
+    assert there[[1, 2]].device.type == "meta" and there[:].shape == here.shape
+    assert {view.device.type for view in there._kept.values()} == {"meta"}
+    assert list(here._kept) == [0, 1] and torch.equal(here[:2], first)
+
+
+@pytest.mark.parametrize("device, pinned", [("cuda", True), ("cpu", False)])
+def test_crops_for_a_gpu_are_decoded_into_pinned_memory(device, pinned, packed, monkeypatch):
+    asked, empty = [], torch.empty
+    monkeypatch.setattr(
+        torch, "empty", lambda *size, pin_memory, **more: asked.append(pin_memory) or empty(*size, **more)
+    )
+    images = Photographs(open_packed(packed)["train"], 16, 0, device)
+    crops, parts = images._start((torch.arange(3), crop_numbers(3, 0.08, rng(1))))
+    assert asked == [pinned] and len(parts) == len(crops) == 3 and all(part.result() is None for part in parts)
+
+
 def test_a_damaged_photograph_is_one_line(packed, tmp_path):
     shutil.copytree(packed, tmp_path / "damaged")
     shard = tmp_path / "damaged" / "packed" / "00000.bin"

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eas_core.base.errors import DevicesError, EASError
@@ -39,12 +40,14 @@ class Devices:
 
     ``mixed_precision``: "bf16" runs forward passes of the networks by autocast; gates, cost and losses stay float32.
     ``micro_batches``: into how many parts a process splits its share of a batch, one forward and backward pass each.
+    ``deterministic``: a GPU gives the same bits each time, more slowly (:func:`settle`).
     Methods that communicate must be called by all processes alike.
     """
 
     state: PartialState | None = None  # accelerate's
     mixed_precision: str = "no"
     micro_batches: int = 1
+    deterministic: bool = False
 
     @property
     def count(self) -> int:
@@ -115,21 +118,21 @@ class Devices:
         for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view(gradient.shape))
 
-    def mean(self, numbers: dict[str, float]) -> dict[str, float]:
-        """The mean over processes of what each of them computed on its share."""
+    def mean(self, numbers: dict[str, float | Tensor]) -> dict[str, float | Tensor]:
+        """The mean over processes of what each of them computed on its share; tensors () stay on the device."""
         if self.state is None:
             return numbers
         import torch
         from accelerate.utils import reduce
 
-        values = torch.tensor(list(numbers.values()), dtype=torch.float64, device=self.state.device)
-        return dict(zip(numbers, reduce(values, "mean").tolist(), strict=True))
+        values = [torch.as_tensor(v, dtype=torch.float64, device=self.state.device) for v in numbers.values()]
+        return dict(zip(numbers, reduce(torch.stack(values), "mean").unbind(), strict=True))
 
     # ---------------------------------------------------------------- agreements
 
     def any(self, flag: bool) -> bool:
         """Whether ``flag`` is true in any process."""
-        return self.mean({"flag": float(flag)})["flag"] > 0
+        return bool(self.mean({"flag": float(flag)})["flag"] > 0)
 
     def as_first(self, value: Value) -> Value:
         """The first process's ``value`` (a plain Python value), in all of them."""
@@ -172,6 +175,43 @@ class Devices:
 ALONE = Devices()
 
 
+@cache
+def on_device(table: Tensor, device: torch.device) -> Tensor:
+    """A constant table on a device, copied once and kept: a copy at each use would make the host wait for a GPU."""
+    return table.to(device)
+
+
+def settle(device: str | torch.device, deterministic: bool = False) -> None:
+    """How a GPU computes from here on; does nothing for a CPU, which is deterministic as it is.
+
+    Matrix products take TF32 where they are float32, as convolutions do by PyTorch's default, and cuDNN tries which
+    algorithm is the fastest for a shape. ``deterministic`` trades speed for the same bits each time: no trying, and only
+    operators that add in a fixed order; PyTorch raises RuntimeError for one that cannot.
+    """
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # which cuBLAS wants for it, before its first call
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = not deterministic
+    torch.use_deterministic_algorithms(deterministic)
+
+
+def gpu_settings() -> dict[str, Any]:
+    """What a record's provenance says of how a GPU computed: versions of its libraries, and the choices of :func:`settle`."""
+    import torch
+
+    return {
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "tf32": torch.get_float32_matmul_precision() != "highest",
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
 def leave() -> None:
     """End the common work of all processes at once, if there is any; the first one may go on alone."""
     torch = sys.modules.get("torch")  # without which there is none
@@ -180,7 +220,9 @@ def leave() -> None:
         torch.distributed.destroy_process_group()
 
 
-def join(device: str = "auto", mixed_precision: str | None = None, micro_batches: int = 1) -> tuple[Devices, str]:
+def join(
+    device: str = "auto", mixed_precision: str | None = None, micro_batches: int = 1, deterministic: bool = False
+) -> tuple[Devices, str]:
     """The processes of this launch, and this one's device; call once, early.
 
     Without ``torchrun`` or ``accelerate launch``, or with one process, it is this process alone and ``device`` as given.
@@ -198,7 +240,7 @@ def join(device: str = "auto", mixed_precision: str | None = None, micro_batches
         raise DevicesError(f"mixed precision: {mixed_precision!r} is not one of {', '.join(PRECISIONS)}")
     if micro_batches < 1:
         raise DevicesError(f"micro-batches: {micro_batches} is not at least 1")
-    return Devices(state, mixed_precision, micro_batches), device
+    return Devices(state, mixed_precision, micro_batches, deterministic), device
 
 
 def needs_gpus(processes: int, device: str, gpus: int) -> bool:

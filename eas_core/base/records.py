@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import safetensors
 
+from eas_core.base.devices import gpu_settings
 from eas_core.base.errors import CheckpointError, DataError
 from eas_core.base.files import read_json, reason, write_atomic
 from eas_core.base.parsing import parse_json
@@ -119,10 +120,12 @@ def provenance(device: torch.device | str = "cpu") -> dict[str, Any]:
     """Where and with what a result was made."""
     import torch
 
+    gpu = {"gpu": gpu_settings()} if torch.device(device).type == "cuda" else {}
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "code": code_hash(),
         "device": device_name(device),
+        **gpu,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in ("torch", "torchvision", "numpy")},

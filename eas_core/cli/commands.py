@@ -39,7 +39,8 @@ def run(options: Namespace) -> None:
 
     from eas_core.base import devices
 
-    team, options.device = devices.join(options.device, options.mixed_precision, options.micro_batches)
+    given = options.device, options.mixed_precision, options.micro_batches, options.deterministic
+    team, options.device = devices.join(*given)
     if team.count == 1 and threading.current_thread() is threading.main_thread():
         # as Ctrl-C; while training, a step and saving go first (a launcher's processes agree on a stop there instead)
         signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -88,6 +88,9 @@ _RUN = (
         metavar="N",
         help="gradient accumulation: each process does its part of a batch in N passes (default: 1)",
     ),
+    _option(
+        "--deterministic", action="store_true", help="the same bits each time on a GPU too, more slowly (CPU: always)"
+    ),
 )
 _PREPARE = (
     _option(

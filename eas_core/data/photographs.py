@@ -30,22 +30,28 @@ NUMBERS = 2 * TRIES + 3
 
 
 class Photographs:
-    """The photographs of a split as views of ``resolution`` pixels; ``keep`` views stay in memory once decoded."""
+    """The photographs of a split as views of ``resolution`` pixels.
+
+    ``keep`` views stay in memory once decoded, as bytes, in that of the device on which they are asked for.
+    """
 
     def __init__(self, packed: Packed, resolution: int, keep: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.shape = torch.Size((len(packed), 3, resolution, resolution))
         self._packed, self._keep = packed, keep
         self._kept: dict[int, Tensor] = {}  # views by number, those used last at the end
-        self._ahead: dict[int, tuple[tuple[Tensor, Tensor], list[Future[Tensor]]]] = {}  # training batches by step
+        # Training batches by step: what was asked for, the tensor that it is decoded into, and who is at work on it.
+        self._ahead: dict[int, tuple[tuple[Tensor, Tensor], Tensor, list[Future[None]]]] = {}
 
     def __len__(self) -> int:
         return len(self._packed)
 
     def to(self, device: torch.device | str) -> Photographs:
         """The same photographs, whose batches arrive on a device."""
-        moved = copy.copy(self)  # shares what is decoded
+        moved = copy.copy(self)  # shares what is decoded, unless it lies elsewhere
         moved.device = torch.device(device)
+        if moved.device != self.device:
+            moved._kept = {}
         return moved
 
     def __getitem__(self, index: Any) -> Tensor:
@@ -57,13 +63,14 @@ class Photographs:
         numbers = chosen.flatten().tolist()
         missing = [i for i in dict.fromkeys(numbers) if i not in self._kept]
         for i, view in zip(missing, _threads().map(self._view, missing), strict=True):
-            self._kept[i] = view
-        views = torch.empty((len(numbers), *self.shape[1:]), dtype=torch.uint8)
-        for row, i in enumerate(numbers):
-            views[row] = self._kept[i] = self._kept.pop(i)
+            self._kept[i] = view.to(self.device)
+        for i in numbers:
+            self._kept[i] = self._kept.pop(i)
+        empty = torch.empty((0, *self.shape[1:]), dtype=torch.uint8, device=self.device)
+        views = torch.stack([self._kept[i] for i in numbers]) if numbers else empty
         for i in list(self._kept)[: max(0, len(self._kept) - self._keep)]:
             del self._kept[i]
-        return views.reshape(*chosen.shape, *self.shape[1:]).to(self.device)
+        return views.reshape(*chosen.shape, *self.shape[1:])
 
     def split(self, size: int) -> Iterator[Tensor]:
         """All views in their order, ``size`` at a time."""
@@ -83,24 +90,30 @@ class Photographs:
                 the very same photographs and numbers.
         """
         asked = plan(step)
-        made, parts = self._ahead.pop(step, (None, []))
-        if made is None or not all(map(torch.equal, made, asked)):
-            _cancel(parts)
-            parts = self._start(asked)
+        entry = self._ahead.pop(step, None)
+        if entry is None or not all(map(torch.equal, entry[0], asked)):
+            _cancel(entry[2] if entry else [])
+            entry = asked, *self._start(asked)
+        _, images, parts = entry
         waiting = {}
         for later in range(step + 1, step + 1 + AHEAD):
-            if (entry := self._ahead.pop(later, None)) is None:
+            if (started := self._ahead.pop(later, None)) is None:
                 coming = plan(later)
-                entry = coming, self._start(coming)
-            waiting[later] = entry
-        for _, stale in self._ahead.values():
+                started = coming, *self._start(coming)
+            waiting[later] = started
+        for _, _, stale in self._ahead.values():
             _cancel(stale)
         self._ahead = waiting
-        return torch.stack([part.result() for part in parts]).to(self.device)
+        for part in parts:
+            part.result()
+        return images.to(self.device, non_blocking=True)
 
-    def _start(self, batch: tuple[Tensor, Tensor]) -> list[Future[Tensor]]:
-        rows = zip(*(values.tolist() for values in batch), strict=True)
-        return [_threads().submit(self._crop, i, numbers) for i, numbers in rows]
+    def _start(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, list[Future[None]]]:
+        """A tensor for the crops, and who puts them there. For a GPU it is pinned, so that it is copied beside the work."""
+        pinned = self.device.type == "cuda"
+        images = torch.empty((len(batch[0]), *self.shape[1:]), dtype=torch.uint8, pin_memory=pinned)
+        rows = zip(images, *(values.tolist() for values in batch), strict=True)
+        return images, [_threads().submit(self._crop, *row) for row in rows]
 
     def _view(self, i: int) -> Tensor:
         image = torch.from_numpy(self._packed.decode(i))
@@ -109,11 +122,11 @@ class Photographs:
         top, left = round((height - side) / 2), round((width - side) / 2)
         return resize(image[:, top : top + side, left : left + side], self.shape[-1])
 
-    def _crop(self, i: int, numbers: list[float]) -> Tensor:
+    def _crop(self, out: Tensor, i: int, numbers: list[float]) -> None:
         image = torch.from_numpy(self._packed.decode(i))
         top, left, height, width = crop_box(image.shape[1], image.shape[2], numbers)
         crop = resize(image[:, top : top + height, left : left + width], self.shape[-1])
-        return crop.flip(2) if numbers[-1] < 0.5 else crop
+        out.copy_(crop.flip(2) if numbers[-1] < 0.5 else crop)
 
 
 def resize(image: Tensor, resolution: int) -> Tensor:
@@ -145,7 +158,7 @@ def crop_box(height: int, width: int, numbers: list[float]) -> tuple[int, int, i
     return (height - high) // 2, (width - wide) // 2, high, wide
 
 
-def _cancel(parts: list[Future[Tensor]]) -> None:
+def _cancel(parts: list[Future[None]]) -> None:
     for part in parts:
         part.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from data_prep import SPLITS
 from data_prep.catalogue import SOURCES
 from data_prep.imagenet.index import describe
 from eas_core.base import records
+from eas_core.base.devices import on_device
 from eas_core.base.errors import DataError, SpaceError
 from eas_core.settings import schema
 from eas_core.settings.stages import versions
@@ -71,16 +73,27 @@ class TaskSet:
 
     def membership(self) -> Tensor:
         """(T, C) of booleans: whether class c belongs to task t."""
-        import torch
-
-        table = torch.zeros(len(self), self.num_classes, dtype=torch.bool)
-        for t, group in enumerate(self.classes):
-            table[t, list(group)] = True
-        return table
+        return _tables(self.classes)[0].clone()
 
     def task_of(self, labels: Tensor) -> Tensor:
         """Task number of each label, same shape."""
-        return self.membership().int().argmax(0).to(labels.device)[labels]
+        return on_device(_tables(self.classes)[1], labels.device)[labels]
+
+    def own_classes(self, labels: Tensor) -> Tensor:
+        """Which classes are of each label's own task, bool (n, C)."""
+        return on_device(_tables(self.classes)[2], labels.device)[labels]
+
+
+@functools.cache
+def _tables(classes: tuple[tuple[int, ...], ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """What is looked up in each step: membership (T, C), the task of each class (C,), the classes of its task (C, C)."""
+    import torch
+
+    member = torch.zeros(len(classes), sum(map(len, classes)), dtype=torch.bool)
+    for t, group in enumerate(classes):
+        member[t, list(group)] = True
+    task = member.int().argmax(0)
+    return member, task, member[task]
 
 
 def task_set(settings: schema.Data) -> TaskSet:

@@ -21,7 +21,7 @@ from data_prep import SPLITS
 from data_prep.catalogue import SOURCES, Wanted
 from data_prep.imagenet import reader
 from eas_core.base import records
-from eas_core.base.devices import ALONE, Devices
+from eas_core.base.devices import ALONE, Devices, on_device
 from eas_core.base.errors import DataError
 from eas_core.base.random import rng
 from eas_core.data import sources
@@ -31,6 +31,7 @@ from eas_core.settings import schema
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
 STD = (0.229, 0.224, 0.225)
+_MEAN, _STD = (torch.tensor(values)[:, None, None] * 255 for values in (MEAN, STD))  # of bytes
 KEPT = 4096  # decoded photographs of the training split that stay in memory: those that calibration asks for
 
 
@@ -45,6 +46,14 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Images, uint8 (k, 3, r, r), and labels (k,) at places ``index`` (k,) that lie on the CPU.
+
+        They come on the split's device, and the host does not wait for it.
+        """
+        places = index.to(self.labels.device, non_blocking=True)
+        return self.images[index if isinstance(self.images, Photographs) else places], self.labels[places]
 
     def of_task(self, tasks: TaskSet, task: int) -> Tensor:
         """Indices of the images whose class belongs to the task."""
@@ -112,8 +121,7 @@ def _packed(settings: schema.Data, resolution: int, names: tuple[str, ...]) -> l
 
 def normalise(images: Tensor) -> Tensor:
     """uint8 or 0..255 float images (n, 3, r, r) to normalised float32, channels-last."""
-    mean = torch.tensor(MEAN, device=images.device)[:, None, None] * 255
-    std = torch.tensor(STD, device=images.device)[:, None, None] * 255
+    mean, std = on_device(_MEAN, images.device), on_device(_STD, images.device)
     return images.float().sub(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
@@ -127,7 +135,7 @@ def augment(images: Tensor, settings: schema.Data, generator: torch.Generator, d
     if settings.augment == "shift":
         most, device = settings.shift, images.device
         draws = torch.randint(2 * most + 1, (2, whole, 1), generator=generator) - most
-        moves = devices.share(draws, 1).to(device)  # (2, n, 1): down and right
+        moves = devices.share(draws, 1).to(device, non_blocking=True)  # (2, n, 1): down and right
         rows, columns = (torch.arange(size, device=device) + moves).clamp(0, size - 1)  # the border is repeated
         index = torch.arange(n, device=device)[:, None, None]
         return normalise(images.permute(0, 2, 3, 1)[index, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2))
@@ -140,7 +148,7 @@ def augment(images: Tensor, settings: schema.Data, generator: torch.Generator, d
     theta[:, 0, 0] = sx * torch.where(flip < 0.5, -1.0, 1.0)
     theta[:, 1, 1] = sy
     theta[:, 0, 2], theta[:, 1, 2] = (dx * 2 - 1) * (1 - sx), (dy * 2 - 1) * (1 - sy)
-    grid = F.affine_grid(theta.to(images.device), [n, 3, size, size], align_corners=False)
+    grid = F.affine_grid(theta.to(images.device, non_blocking=True), [n, 3, size, size], align_corners=False)
     return normalise(F.grid_sample(images.float(), grid, padding_mode="reflection", align_corners=False))
 
 
@@ -166,7 +174,7 @@ def augmented(
             return index, devices.share(numbers)
 
         return normalise(split.images.crops(step, plan))
-    return augment(split.images[indices(step).to(split.labels.device)], settings, draw(step), devices)
+    return augment(split.take(indices(step))[0], settings, draw(step), devices)
 
 
 @lru_cache(maxsize=4)

@@ -22,15 +22,9 @@ def task_dropout_mask(
     its own task is always kept. ``q=0`` drops nothing, ``q=1`` leaves the target task only. With several ``devices``,
     ``labels`` are this one's share of a batch; numbers are drawn for the whole of it.
     """
-    own = torch.nn.functional.one_hot(tasks.task_of(labels), len(tasks)).bool()
     drawn = torch.rand(len(labels) * devices.count, len(tasks), generator=generator)
-    kept = devices.share(drawn).to(labels.device) >= q
-    return _by_class(own | kept, tasks)
-
-
-def _by_class(task_mask: Tensor, tasks: TaskSet) -> Tensor:
-    """Eq. (B): a decision a task (n, T) becomes one a class (n, C)."""
-    return task_mask[:, tasks.task_of(torch.arange(tasks.num_classes)).to(task_mask.device)]
+    kept = devices.share(drawn)[:, tasks.task_of(torch.arange(tasks.num_classes))] >= q  # Eq. (B): one a class, (n, C)
+    return tasks.own_classes(labels) | kept.to(labels.device, non_blocking=True)
 
 
 def apply_mask(logits: Tensor, mask: Tensor, reading: str) -> Tensor:
@@ -52,5 +46,4 @@ def own_task_logits(logits: Tensor, labels: Tensor, tasks: TaskSet) -> Tensor:
 
     ``labels`` (n,) are class numbers. This is how task accuracy is measured: the task is known at test time.
     """
-    own = torch.nn.functional.one_hot(tasks.task_of(labels), len(tasks)).bool()
-    return apply_mask(logits, _by_class(own, tasks), "exclude")
+    return apply_mask(logits, tasks.own_classes(labels), "exclude")

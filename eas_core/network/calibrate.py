@@ -21,9 +21,10 @@ from eas_core.network.supernet import Supernet
 def calibrate(network: Network, split: Split, images: int, batch_size: int, seed: int) -> Network:
     """Set the running statistics of an extracted network to their mean over ``images`` random training images.
 
-    The mean is over batches of ``batch_size``, weighted by their images, since the last one may be shorter. The same images are used for every network of a ``seed``. Returns the network in eval mode. A
-    :class:`~eas_core.network.supernet.Supernet` raises :class:`SpaceError`: its statistics are
-    shared. So does the test split: no statistics may come from it.
+    The mean is over batches of ``batch_size``, weighted by their images, since the last one may be shorter. The same
+    images are used for every network of a ``seed``. Returns the network in eval mode. A
+    :class:`~eas_core.network.supernet.Supernet` raises :class:`SpaceError`: its statistics are shared. So does the test
+    split: no statistics may come from it.
 
     >>> from eas_core import SMALLEST, Supernet, make_run
     >>> run = make_run("smoke", progress=False)
@@ -42,13 +43,13 @@ def calibrate(network: Network, split: Split, images: int, batch_size: int, seed
     for norm in norms:
         norm.reset_running_stats()
     network.train()
-    order = torch.randperm(len(split), generator=rng(seed, "calibration"))[:images].to(split.labels.device)
+    order = torch.randperm(len(split), generator=rng(seed, "calibration"))[:images]
     seen = 0
     for index in order.split(min(batch_size, len(order))):
         seen += len(index)
         for norm in norms:
             norm.momentum = len(index) / seen  # the mean over batches by their images: the last one may be shorter
-        network(normalise(split.images[index]))
+        network(normalise(split.take(index)[0]))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return network.eval()

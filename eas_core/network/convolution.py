@@ -20,7 +20,7 @@ def pointwise_conv(x: Tensor, weight: Tensor) -> Tensor:
     """1 x 1 convolution: x (n, c, h, w), best channels-last, weight (d, c, 1, 1); returns (n, d, h, w), channels-last."""
     n, _, height, width = x.shape
     pixels = x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
-    return (pixels @ weight[:, :, 0, 0].t()).view(n, height, width, -1).permute(0, 3, 1, 2)
+    return (pixels @ weight.flatten(1).t()).view(n, height, width, -1).permute(0, 3, 1, 2)
 
 
 class _DepthwiseConv(torch.autograd.Function):

@@ -10,20 +10,34 @@ whose width follows the active width, so it is masked too.
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eas_core.base.devices import on_device
 from eas_core.network.convolution import depthwise_conv, pointwise_conv
 from eas_core.network.norm import leading_batch_norm
 from eas_core.network.subnetwork import InvertedResidual
 from eas_core.space.search_space import EXPANSIONS, KERNELS, make_divisible
 
+_OFFSET = (torch.arange(KERNELS[-1]) - KERNELS[-1] // 2).abs()
+RING = torch.maximum(_OFFSET[:, None], _OFFSET[None, :])  # distance from the centre of a kernel (7, 7), 0..3
+
+
+def leading(weight: Tensor, count: int, dim: int = 0) -> Tensor:
+    """The first ``count`` of a weight's slices along ``dim``; all of them are the weight itself.
+
+    The gradient of a slice, even of all, is copied into zeros of the whole weight's size.
+    """
+    return weight if count == weight.shape[dim] else weight.narrow(dim, 0, count)
+
 
 def centre_crop(weight: Tensor, kernel: int) -> Tensor:
     """The central ``kernel`` x ``kernel`` part of depthwise weights (c, 1, 7, 7)."""
     margin = (weight.shape[-1] - kernel) // 2
-    return weight[..., margin : weight.shape[-1] - margin, margin : weight.shape[-1] - margin]
+    return weight if margin == 0 else weight[..., margin:-margin, margin:-margin]
 
 
 def nested_mask(sizes: tuple[int, ...], gates: Tensor) -> Tensor:
@@ -31,17 +45,30 @@ def nested_mask(sizes: tuple[int, ...], gates: Tensor) -> Tensor:
 
     ``gates`` is one nested pair (2,). With sizes (3a, 4a, 6a) it is the channel mask of the expansion ratio.
     """
-    lengths = [sizes[0], sizes[1] - sizes[0], sizes[2] - sizes[1]]
-    values = torch.cat([gates.new_ones(1), gates])
-    return values.repeat_interleave(torch.tensor(lengths, device=gates.device), output_size=sizes[2])
+    return nested_masks((tuple(sizes),), gates[None])[0]
+
+
+def nested_masks(sizes: tuple[tuple[int, ...], ...], gates: Tensor) -> tuple[Tensor, ...]:
+    """:func:`nested_mask` of several blocks at once: a triple of sizes and a pair of ``gates`` (b, 2) each."""
+    values = torch.cat([torch.ones_like(gates[:, :1]), gates], dim=1).flatten()
+    masks = values.index_select(0, on_device(_levels(sizes), gates.device))
+    return masks.split([widest for *_, widest in sizes])
+
+
+@cache
+def _levels(sizes: tuple[tuple[int, ...], ...]) -> Tensor:
+    """Which of three values a block each of its channels takes, all blocks one after another."""
+    levels = [3 * b + (c >= one) + (c >= two) for b, (one, two, three) in enumerate(sizes) for c in range(three)]
+    return torch.tensor(levels, dtype=torch.long)
 
 
 def kernel_mask(gates: Tensor) -> Tensor:
-    """Ring mask (7, 7) of one nested kernel pair (2,): centre 3 x 3 is 1, ring of 5 is gates[0], ring of 7 gates[1]."""
-    offset = torch.arange(KERNELS[-1], device=gates.device) - KERNELS[-1] // 2
-    ring = torch.maximum(offset.abs()[:, None], offset.abs()[None, :])  # 0..3
-    values = torch.cat([gates.new_ones(2), gates])  # by distance from the centre
-    return values[ring]
+    """Ring masks (..., 7, 7) of nested kernel pairs (..., 2).
+
+    The centre 3 x 3 is 1, the ring of 5 is the first gate, the ring of 7 the second.
+    """
+    values = torch.cat([torch.ones_like(gates), gates], dim=-1)  # by distance from the centre
+    return values.index_select(-1, on_device(RING, gates.device).flatten()).unflatten(-1, RING.shape)
 
 
 def batch_norm(x: Tensor, norm: nn.BatchNorm2d, track: bool = True, activation: str | None = None) -> Tensor:
@@ -49,10 +76,9 @@ def batch_norm(x: Tensor, norm: nn.BatchNorm2d, track: bool = True, activation: 
 
     Running statistics are updated only where ``track`` is true.
     """
-    n = x.shape[1]
-    mean, var = norm.running_mean[:n], norm.running_var[:n]
-    if norm.training and not track:
-        mean = var = None
+    mean = var = None
+    if track or not norm.training:
+        mean, var = norm.running_mean[: x.shape[1]], norm.running_var[: x.shape[1]]
     return leading_batch_norm(x, norm, mean, var, activation)
 
 
@@ -68,6 +94,8 @@ class ElasticBlock(InvertedResidual):
         self.stride = stride
         self.mids = dict(zip(EXPANSIONS, self_mids, strict=True))
         self.hiddens = {ratio: make_divisible(mid // 4) for ratio, mid in self.mids.items()} if se else None
+        self.mid_sizes = self_mids
+        self.hidden_sizes = tuple(self.hiddens.values()) if se else (0, 0, 0)
 
     def forward(self, x: Tensor, kernel: int, expand: int, track: bool = True) -> Tensor:
         """Slices: only the weights of the chosen kernel size and expansion ratio take part.
@@ -75,29 +103,30 @@ class ElasticBlock(InvertedResidual):
         ``track``: whether training mode updates the running statistics of BatchNorm.
         """
         mid = self.mids[expand]
-        y = pointwise_conv(x, self.expand.weight[:mid])
+        y = pointwise_conv(x, leading(self.expand.weight, mid))
         y = batch_norm(y, self.norm1, track, self.activation)
-        weight = centre_crop(self.depthwise.weight[:mid], kernel)
+        weight = centre_crop(leading(self.depthwise.weight, mid), kernel)
         y = depthwise_conv(y, weight, self.stride)
         y = batch_norm(y, self.norm2, track, self.activation)
         if self.hiddens:
             y = self._squeeze_excite(y, mid, self.hiddens[expand])
-        y = batch_norm(pointwise_conv(y, self.project.weight[:, :mid]), self.norm3, track)
+        y = batch_norm(pointwise_conv(y, leading(self.project.weight, mid, 1)), self.norm3, track)
         return x + y if self.residual else y
 
     def forward_gated(self, x: Tensor, kernel_gates: Tensor, width_gates: Tensor, depth_gate: Tensor) -> Tensor:
         """Masks: all weights take part, switched-off ones times zero. Gates are nested pairs (2,) and Eq. (E)'s g ()."""
-        mid = self.expand.out_channels
-        channels = nested_mask(tuple(self.mids.values()), width_gates)
+        channels, hidden = (nested_mask(sizes, width_gates) for sizes in (self.mid_sizes, self.hidden_sizes))
+        return self.forward_masked(x, kernel_mask(kernel_gates), channels, hidden, depth_gate)
+
+    def forward_masked(self, x: Tensor, kernel: Tensor, channels: Tensor, hidden: Tensor, depth_gate: Tensor) -> Tensor:
+        """:meth:`forward_gated` with the masks made: of the kernel (7, 7), the channels, squeeze-excite's hidden units."""
         y = pointwise_conv(x, self.expand.weight)
         y = batch_norm(y, self.norm1, track=False, activation=self.activation)
-        weight = self.depthwise.weight * kernel_mask(kernel_gates)
-        y = depthwise_conv(y, weight, self.stride)
+        y = depthwise_conv(y, self.depthwise.weight * kernel, self.stride)
         y = batch_norm(y, self.norm2, track=False, activation=self.activation)
         # Masked is what reads the channels, not the channels: the same function, without another pass over memory.
         if self.hiddens:
-            hidden = nested_mask(tuple(self.hiddens.values()), width_gates)
-            y = self._squeeze_excite(y, mid, self.se.reduce.out_channels, channels, hidden)
+            y = self._squeeze_excite(y, self.expand.out_channels, self.se.reduce.out_channels, channels, hidden)
         y = pointwise_conv(y, self.project.weight * channels[:, None, None])
         y = batch_norm(y, self.norm3, track=False)
         # Eq. (E): H (1 - g) + F(H) g, which for F(H) = H + y is H + g y.
@@ -109,11 +138,13 @@ class ElasticBlock(InvertedResidual):
         reduce, expand = self.se.reduce, self.se.expand
         pooled = y.mean((2, 3))
         if mask is not None:
-            pooled = pooled * mask
-        scale = F.relu(F.linear(pooled, reduce.weight[:hidden, :mid, 0, 0], reduce.bias[:hidden]))  # (n, hidden)
+            pooled = pooled * mask.to(pooled.dtype)  # 0 or 1, exact in any precision
+        weight = leading(leading(reduce.weight.flatten(1), hidden), mid, 1)
+        scale = F.relu(F.linear(pooled, weight, leading(reduce.bias, hidden)))  # (n, hidden)
         if hidden_mask is not None:
-            scale = scale * hidden_mask
-        scale = F.linear(scale, expand.weight[:mid, :hidden, 0, 0], expand.bias[:mid])
+            scale = scale * hidden_mask.to(scale.dtype)
+        weight = leading(leading(expand.weight.flatten(1), mid), hidden, 1)
+        scale = F.linear(scale, weight, leading(expand.bias, mid))
         return y * F.hardsigmoid(scale)[:, :, None, None]
 
     @torch.no_grad()
@@ -127,6 +158,7 @@ class ElasticBlock(InvertedResidual):
             source, target = getattr(self, name), getattr(plain, name)
             for key in ("weight", "bias", "running_mean", "running_var"):
                 getattr(target, key).copy_(getattr(source, key)[: target.num_features])
+            target.num_batches_tracked.zero_()
         if self.hiddens:
             hidden = plain.se.reduce.out_channels
             plain.se.reduce.weight.copy_(self.se.reduce.weight[:hidden, :mid])

@@ -61,6 +61,7 @@ class ArchitectureGenerator(nn.Module):
         outside = ~((budget >= self.low - 1e-6) & (budget <= self.high + 1e-6))  # so that NaN is outside too
         if outside.any():
             check_budget(budget[outside][0].item(), self.low, self.high)
+        budget = budget.to(self.budget_embedding.device, non_blocking=True)
         last = len(self.budget_embedding) - 1
         position = ((budget - self.low) / (self.high - self.low) * last).clamp(0, last)
         left = position.floor().long().clamp(max=last - 1)
@@ -68,8 +69,12 @@ class ArchitectureGenerator(nn.Module):
         return (1 - weight) * self.budget_embedding[left] + weight * self.budget_embedding[left + 1]
 
     def forward(self, task: Tensor, budget: Tensor) -> Tensor:
-        """Logits z of m scenarios, task numbers (m,) and budgets (m,) in millions: shape (m, 90) with the heads of gates."""
-        scenario = torch.cat([self.task_embedding[task], self.embed_budget(budget)], dim=1)  # (m, 2e)
+        """Logits z of m scenarios, task numbers (m,) and budgets (m,) in millions: shape (m, 90) with the heads of gates.
+
+        Given on the CPU, they are checked there and moved, and the host does not wait for a GPU.
+        """
+        embeddings = self.task_embedding[task.to(self.task_embedding.device, non_blocking=True)]
+        scenario = torch.cat([embeddings, self.embed_budget(budget)], dim=1)  # (m, 2e)
         steps, _ = self.lstm(scenario[:, None] + self.unit_embedding)  # (m, 5, 2e) -> (m, 5, hidden)
         return torch.cat([getattr(self, head)(steps).flatten(1) for head in self.heads], dim=1)  # 40 + 40 + 10
 
@@ -98,5 +103,5 @@ def hard_gates(h: Tensor) -> Tensor:
 
 def sample_gates(z: Tensor, tau: float, draw: torch.Generator) -> Tensor:
     """Eq. (G) as Eq. (I) and (J) sample it: 0/1 gates of z's shape, 1 with probability sigmoid(z), differentiable."""
-    u = torch.rand(z.shape, generator=draw).clamp(1e-6, 1 - 1e-6).to(z.device)
+    u = torch.rand(z.shape, generator=draw).clamp(1e-6, 1 - 1e-6).to(z.device, non_blocking=True)
     return hard_gates(relaxed_gates(z, u, tau))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from eas_core.base.devices import on_device
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.space.cost import MILLION, cost_tables
 from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, DEPTHS, EXPANSIONS, KERNELS, UNITS, SearchSpace
@@ -44,7 +45,7 @@ def expected_madds_millions(space: SearchSpace, paths: PathWeights) -> Tensor:
     """Multiply-adds in millions, shape (...), of path weights: the mean over their distribution; differentiable."""
     table = cost_tables(space)[0]
     blocks, depths = paths.blocks.double(), paths.depths.double()
-    cost = (blocks * table.blocks.flatten(1).to(blocks.device)).sum(-1)  # (..., 20)
+    cost = (blocks * on_device(table.blocks, blocks.device).flatten(1)).sum(-1)  # (..., 20)
     third, fourth = depths[..., 1:].sum(-1), depths[..., 2]  # probability that the block exists, (..., 5)
     exists = torch.stack([torch.ones_like(third), torch.ones_like(third), third, fourth], dim=-1).flatten(-2)
     return (table.fixed + (cost * exists).sum(-1)) / MILLION

@@ -69,7 +69,9 @@ def leading_batch_norm(
     ``mean`` and ``var`` (c,) are the running statistics to update (by ``momentum``, the norm's own if not given), or
     None: batch statistics, and none kept.
     """
-    weight, bias = norm.weight[: x.shape[1]], norm.bias[: x.shape[1]]
+    weight, bias = norm.weight, norm.bias
+    if x.shape[1] < len(weight):  # a slice's gradient is copied into zeros of the whole weight's size
+        weight, bias = weight[: x.shape[1]], bias[: x.shape[1]]
     momentum = norm.momentum if momentum is None else momentum
     group = getattr(norm, "group", None)
     if norm.training and group is not None:

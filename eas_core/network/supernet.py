@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from eas_core.base.errors import SpaceError
-from eas_core.network.elastic import ElasticBlock
+from eas_core.network.elastic import ElasticBlock, kernel_mask, nested_masks
 from eas_core.network.multi_path import PathWeights
 from eas_core.network.subnetwork import Head, Network, Stem
 from eas_core.space.cost import depth_gates
@@ -75,10 +75,14 @@ class Supernet(nn.Module):
 
     def _gated(self, x: Tensor, gates: Tensor) -> Tensor:
         pairs = nest(gates)
-        kernel, width, depth = pairs[KERNEL_PAIRS], pairs[WIDTH_PAIRS], depth_gates(pairs)
+        # All masks at once: made block by block they are hundreds of small operators, and a GPU waits for each.
+        kernels = kernel_mask(pairs[KERNEL_PAIRS]).unbind()
+        channels = nested_masks(tuple(block.mid_sizes for block in self.blocks), pairs[WIDTH_PAIRS])
+        hidden = nested_masks(tuple(block.hidden_sizes for block in self.blocks), pairs[WIDTH_PAIRS])
+        depths = depth_gates(pairs).unbind()
         x = self._fixed(self.stem, x)
-        for i, block in enumerate(self.blocks):
-            x = block.forward_gated(x, kernel[i], width[i], depth[i])
+        for block, *masks in zip(self.blocks, kernels, channels, hidden, depths, strict=True):
+            x = block.forward_masked(x, *masks)
         return self._fixed(self.head, x)
 
     def forward_paths(self, x: Tensor, paths: PathWeights) -> Tensor:
@@ -116,7 +120,9 @@ class Supernet(nn.Module):
         (:func:`eas_core.network.calibrate.calibrate`) before use.
         """
         device = next(self.parameters()).device
-        network = Network(self.space, architecture).to(device, memory_format=torch.channels_last)
+        with torch.device("meta"):  # no weights drawn that are overwritten at once
+            network = Network(self.space, architecture).to(memory_format=torch.channels_last)
+        network.to_empty(device=device)
         network.stem.load_state_dict(self.stem.state_dict())
         network.head.load_state_dict(self.head.state_dict())
         active = (block for i, block in enumerate(self.blocks) if architecture.active(i))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eas_core.base import files, records
-from eas_core.base.devices import ALONE, Devices
+from eas_core.base.devices import ALONE, Devices, settle
 from eas_core.base.errors import EASError
 from eas_core.data import sources
 from eas_core.data.sources import TaskSet
@@ -123,7 +123,9 @@ class Run:
         from eas_core.base.memory import keep_freed_memory
 
         keep_freed_memory()
-        return replace(self, device=usable_device(self.device))
+        device = usable_device(self.device)
+        settle(device, self.devices.deterministic)
+        return replace(self, device=device)
 
 
 def folder(run: Run, stage: str, base: Run | None = None) -> Path:

@@ -71,14 +71,15 @@ def score(
     network.eval()
     if isinstance(network, Network):
         network = folded(network)
-    index = torch.arange(len(split)) if index is None else index
-    correct, loss = [], []
-    for part in index.to(split.labels.device).split(batch_size):
-        labels = split.labels[part]
-        logits = own_task_logits(network(normalise(split.images[part])), labels, tasks)
-        correct.append((logits.argmax(1) == labels).cpu())
-        loss.append(F.cross_entropy(logits, labels, reduction="none").cpu())
-    return Scores(torch.cat(correct), torch.cat(loss), tasks.task_of(split.labels[index.to(split.labels.device)]).cpu())
+    index = torch.arange(len(split)) if index is None else index.cpu()
+    correct, loss, task = [], [], []  # on the device: only the last line waits for it
+    for part in index.split(batch_size):
+        images, labels = split.take(part)
+        logits = own_task_logits(network(normalise(images)), labels, tasks)
+        correct.append(logits.argmax(1) == labels)
+        loss.append(F.cross_entropy(logits, labels, reduction="none"))
+        task.append(tasks.task_of(labels))
+    return Scores(*(torch.cat(parts).cpu() for parts in (correct, loss, task)))
 
 
 def pack(correct: Tensor) -> str:

@@ -13,6 +13,7 @@ from functools import cache, cached_property, lru_cache
 import torch
 from torch import Tensor
 
+from eas_core.base.devices import on_device
 from eas_core.base.errors import SpaceError
 from eas_core.space.count import MILLION, Counts, budget_range, counts, madds, params  # noqa: F401 - names of this module too
 from eas_core.space.search_space import (
@@ -82,20 +83,20 @@ def cost_of_gates(table: CostTable, gates: Tensor) -> Tensor:
         "...bk,...be,bke->...b",
         choice[..., KERNEL_PAIRS, :],
         choice[..., WIDTH_PAIRS, :],
-        table.blocks.to(gates.device),
+        on_device(table.blocks, gates.device),
     )
     return table.fixed + (per_block * depth_gates(pairs)).sum(-1)
 
 
 def cost_of_index(table: CostTable, index: Tensor) -> Tensor:
     """Exact cost of architectures as index (..., 45), float64 (...): each unit's entry of the table, summed."""
-    units = table.units.to(index.device)
+    units = on_device(table.units, index.device)
     return table.fixed + units[torch.arange(UNITS, device=index.device), unit_codes(index)].sum(-1)
 
 
 def unit_codes(index: Tensor) -> Tensor:
     """The choices of each unit as one number below 3^9: index (..., 45) to int64 (..., 5)."""
-    return (index.double() @ _CODES.to(index.device)).long()  # float64 for speed; whole numbers stay exact
+    return (index.double() @ on_device(_CODES, index.device)).long()  # float64 for speed; whole numbers stay exact
 
 
 def depth_gates(pairs: Tensor) -> Tensor:

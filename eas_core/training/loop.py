@@ -39,7 +39,7 @@ def train(
     steps: int,
     modules: dict[str, torch.nn.Module],
     optimizer: torch.optim.Optimizer,
-    step: Callable[[int], dict[str, float]],
+    step: Callable[[int], dict[str, float | torch.Tensor]],
     *,
     images_per_step: int,
     deadline: float | None = None,
@@ -49,8 +49,9 @@ def train(
 ) -> tuple[list[dict[str, float]], float]:
     """Call ``step(0) .. step(steps - 1)``, continuing from ``folder/checkpoint.pt`` where there is one.
 
-    ``step`` does one update and returns numbers to show (plain floats). Returns the training curve (about 200 points,
-    each the mean of the steps since the last) and the seconds spent, earlier sittings included. ``folder/metrics.jsonl``
+    ``step`` does one update and returns numbers to show: floats, or tensors () that are left on the device until the next
+    point of the curve, so that no step waits for a GPU. Returns the training curve (about 200 points, each the mean of
+    the steps since the last) and the seconds spent, earlier sittings included. ``folder/metrics.jsonl``
     gets a line for each point, with the seconds so far and images a second, and after an interruption goes on where the
     checkpoint was made. Raises :class:`Stopped` after saving, when ``deadline`` (``time.monotonic()``) has passed or on
     SIGTERM or Ctrl-C, and :class:`EASError` if another process is training in the folder. Several ``devices`` load the
@@ -72,6 +73,7 @@ def train(
         def save() -> None:
             if not devices.first:
                 return
+            pending[:] = plain(pending)
             checkpoints.save_checkpoint(
                 path,
                 {
@@ -89,16 +91,20 @@ def train(
         with reporter(name, steps, done, enabled=progress and devices.first) as show:
             for index in range(done, steps):
                 pending.append(step(index))
-                done, now = index + 1, time.monotonic()
+                done = index + 1
+                at_point = done % every == 0 or done == steps
+                if at_point:
+                    pending = plain(pending)  # waits for the device
+                now = time.monotonic()
                 rate = images_per_step * (done - point_step) / max(now - point_time, 1e-9)
-                if done % every == 0 or done == steps:
+                if at_point:
                     curve.append({"step": done, **{k: sum(p[k] for p in pending) / len(pending) for k in pending[-1]}})
                     seconds = {"seconds": round(spent + now - started, 3), "images_per_second": round(rate, 1)}
                     lines.append({**curve[-1], **seconds})
                     if devices.first:
                         files.append_line(metrics, lines[-1])
                     pending, point_step, point_time = [], done, now
-                numbers = {k: f"{v:.3g}" for k, v in (curve or pending)[-1].items() if k != "step"}
+                numbers = {k: f"{v:.3g}" for k, v in curve[-1].items() if k != "step"} if curve else {}
                 more = {"last checkpoint": f"step {saved_step}" if saved_step else "none"}
                 show(done, {**numbers, "images/s": f"{rate:.0f}"}, more)
                 late = deadline is not None and now > deadline
@@ -110,6 +116,16 @@ def train(
                         devices.wait()  # a launcher ends the others as soon as one has ended
                         raise Stopped(f"{name}: stopped after step {done} of {steps}, saved; run again to continue")
         return curve, spent + time.monotonic() - started
+
+
+def plain(numbers: list[dict[str, float | torch.Tensor]]) -> list[dict[str, float]]:
+    """The numbers of steps as floats; waits for the device that computes them."""
+    return [{name: float(value) for name, value in step.items()} for step in numbers]
+
+
+def mean_of(values: list[torch.Tensor]) -> torch.Tensor:
+    """The mean of the numbers that a step's passes gave, tensors (), as one that stays on their device, float64."""
+    return torch.stack(values).double().mean()
 
 
 STATE = {

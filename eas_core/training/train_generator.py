@@ -22,7 +22,7 @@ from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
 from eas_core.space.cost import madds_millions
-from eas_core.training.loop import make_optimizer, train
+from eas_core.training.loop import make_optimizer, mean_of, train
 
 
 def cost_loss(cost: Tensor, budget: Tensor) -> Tensor:
@@ -71,37 +71,36 @@ def train_generator(
     supernet.requires_grad_(False).train()
     generator.train()
     device = split.labels.device
-    pools = [split.of_task(tasks, t) for t in range(len(tasks))]
+    pools = [split.of_task(tasks, t).cpu() for t in range(len(tasks))]
     of_task = {f"generator.task_images ({tasks.names[t]})": len(pool) for t, pool in enumerate(pools)}
     devices.check({name: min(settings.task_images, count) for name, count in of_task.items()})
     devices.check({"generator.context_images": settings.context_images})
 
     def draw_images(task: int, draw: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-        """Indices of this device's images of the task and of all tasks, micro-batch by micro-batch."""
+        """Indices of this device's images of the task and of all tasks, micro-batch by micro-batch; on the CPU."""
         pool = pools[task]
-        own = devices.share(pool[torch.randperm(len(pool), generator=draw)[: settings.task_images].to(device)])
-        context = torch.randint(len(split), (settings.context_images,), generator=draw)
-        context = devices.share(context).to(device)
+        own = devices.share(pool[torch.randperm(len(pool), generator=draw)[: settings.task_images]])
+        context = devices.share(torch.randint(len(split), (settings.context_images,), generator=draw))
         return [(own[i], context[j]) for i, j in zip(devices.micro(len(own)), devices.micro(len(context)), strict=True)]
 
     def validation_loss(which: Tensor | PathWeights, own: Tensor, context: Tensor) -> Tensor:
-        images = normalise(split.images[torch.cat([own, context])])
+        images, labels = split.take(torch.cat([own, context]))
         run = supernet.forward_paths if isinstance(which, PathWeights) else supernet
-        logits = devices.forward(run, images, which)[: len(own)]
-        labels = split.labels[own]
+        logits, labels = devices.forward(run, normalise(images), which)[: len(own)], labels[: len(own)]
         return F.cross_entropy(own_task_logits(logits, labels, tasks), labels)
 
-    def step(index: int) -> dict[str, float]:
+    def step(index: int) -> dict[str, Tensor]:
         draw = rng(seed, "generator", index)
         count = length.scenarios_per_step
         task, budget = draw_scenarios(count + settings.cost_scenarios, len(tasks), settings.budget, draw)
-        z = generator(task.to(device), budget.to(device))
+        z = generator(task, budget)  # on the CPU, where it checks them
         if multi_path:
             paths = path_weights(z)
-            choices = [PathWeights(paths.blocks[i], paths.depths[i]) for i in range(count)]
+            choices = list(map(PathWeights, paths.blocks[:count].unbind(), paths.depths[:count].unbind()))
             cost = expected_madds_millions(supernet.space, paths)
         else:
-            choices = gates = sample_gates(z, settings.tau, draw)
+            gates = sample_gates(z, settings.tau, draw)
+            choices = gates[:count].unbind()
             cost = madds_millions(supernet.space, gates)
         optimizer.zero_grad()
         losses = []
@@ -112,14 +111,13 @@ def train_generator(
                     (loss / (count * devices.micro_batches)).backward(retain_graph=True)
                     loss = loss.detach()
                 losses.append(loss)
-        target = settings.aim * budget.to(device)
+        target = settings.aim * budget.to(device, non_blocking=True)
         loss = joint_loss(torch.stack(losses).mean(), cost, target, settings.lam)
         loss.backward()
         devices.average_gradients(generator)
         optimizer.step()
-        error = ((cost.detach() - target).abs() / target).mean().item()
-        validation = float(sum(x.item() for x in losses) / len(losses))
-        return devices.mean({"validation loss": validation, "cost error": error})
+        error = ((cost.detach() - target).abs() / target).mean()
+        return devices.mean({"validation loss": mean_of([x.detach() for x in losses]), "cost error": error})
 
     images_per_step = length.scenarios_per_step * (settings.task_images + settings.context_images)
     modules = {"generator": generator}

@@ -21,7 +21,7 @@ from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
 from eas_core.space.search_space import EXPANSIONS, LARGEST, sample
-from eas_core.training.loop import cosine, make_optimizer, set_lr, train
+from eas_core.training.loop import cosine, make_optimizer, mean_of, set_lr, train
 
 
 def batch(
@@ -46,7 +46,7 @@ def batch(
         return devices.share(order[position * batch_size : (position + 1) * batch_size])
 
     images = augmented(split, step, indices, settings, lambda step: rng(seed, name, "augment", step), devices)
-    index = indices(step).to(split.labels.device)
+    index = indices(step).to(split.labels.device, non_blocking=True)
     return images, split.labels[index], index
 
 
@@ -55,8 +55,8 @@ def steps_of(epochs: float, split: Split, batch_size: int) -> int:
     return max(1, round(epochs * (len(split) // min(batch_size, len(split)))))
 
 
-def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> float:
-    return (own_task_logits(logits, labels, tasks).argmax(1) == labels).float().mean().item()
+def _accuracy(logits: Tensor, labels: Tensor, tasks: TaskSet) -> Tensor:
+    return (own_task_logits(logits, labels, tasks).argmax(1) == labels).float().mean()
 
 
 def train_teacher(
@@ -75,20 +75,20 @@ def train_teacher(
     devices.check({"teacher.batch_size": min(settings.batch_size, len(split))})
     network.train()
 
-    def step(index: int) -> dict[str, float]:
+    def step(index: int) -> dict[str, Tensor]:
         images, labels, _ = batch(split, index, settings.batch_size, profile.data, seed, "teacher", devices)
         set_lr(optimizer, cosine(index, steps, settings.optimizer.lr, settings.warmup))
         optimizer.zero_grad()
-        total = accuracy = 0.0
+        losses, accuracy = [], []
         for part in devices.micro(len(labels)):
             logits = devices.forward(network, images[part], LARGEST)
             loss = F.cross_entropy(logits, labels[part], label_smoothing=settings.label_smoothing)
             (loss / devices.micro_batches).backward()
-            total += loss.item() / devices.micro_batches
-            accuracy += _accuracy(logits.detach(), labels[part], tasks) / devices.micro_batches
+            losses.append(loss.detach())
+            accuracy.append(_accuracy(logits.detach(), labels[part], tasks))
         devices.average_gradients(network)
         optimizer.step()
-        return devices.mean({"loss": total, "task accuracy": accuracy})
+        return devices.mean({"loss": mean_of(losses), "task accuracy": mean_of(accuracy)})
 
     modules, images_per_step = {"network": network}, settings.batch_size
     with synchronised(network, devices):
@@ -146,7 +146,7 @@ def train_supernet(
         teacher.eval().requires_grad_(False)
     cached = teacher_logits(teacher, split, devices=devices) if distil and settings.cached_teacher else None
 
-    def step(index: int) -> dict[str, float]:
+    def step(index: int) -> dict[str, Tensor]:
         number, local = 0, index
         while local >= lengths[number]:
             local -= lengths[number]
@@ -165,7 +165,7 @@ def train_supernet(
                 soft = cached[chosen] if settings.cached_teacher else devices.forward(teacher, images, LARGEST)
                 soft = apply_mask(soft, mask, settings.task_dropout.reading)
         optimizer.zero_grad()
-        total = accuracy = 0.0
+        losses, accuracy = [], []
         for _ in range(settings.subnets_per_step):
             architecture = sample(draw, stage.depths, stage.expansions, stage.kernels)
             for part in devices.micro(len(labels)):
@@ -175,11 +175,11 @@ def train_supernet(
                 if soft is not None:
                     loss = loss + settings.distillation * distillation_loss(logits, soft[part])
                 (loss / passes).backward()
-                total += loss.item() / passes
-                accuracy += _accuracy(raw.detach(), labels[part], tasks) / passes
+                losses.append(loss.detach())
+                accuracy.append(_accuracy(raw.detach(), labels[part], tasks))
         devices.average_gradients(network)
         optimizer.step()
-        return devices.mean({"loss": total, "task accuracy": accuracy})
+        return devices.mean({"loss": mean_of(losses), "task accuracy": mean_of(accuracy)})
 
     modules, images_per_step = {"network": network}, settings.batch_size * settings.subnets_per_step
     with synchronised(network, devices):
