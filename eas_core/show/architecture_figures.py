@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -37,7 +39,7 @@ def architecture(architecture: Architecture | dict, title: str = "") -> Figure:
     return architectures([(title, architecture)])
 
 
-def _draw_architecture(axis, architecture: Architecture) -> None:
+def _draw_architecture(axis: Axes, architecture: Architecture) -> None:
     """Blocks left to right: height is the kernel size, colour the expansion ratio, a dashed outline a skipped block."""
     gap = 0.7
     centres = [block + gap * (block // BLOCKS_PER_UNIT) for block in range(BLOCKS)]
@@ -47,13 +49,13 @@ def _draw_architecture(axis, architecture: Architecture) -> None:
         else:
             axis.bar(x, KERNELS[0], 0.78, fill=False, edgecolor="#B0B0B0", linestyle=(0, (2, 2)), linewidth=0.9)
     axis.set_yticks(KERNELS)
-    axis.set_xticks(centres, [1 + block % BLOCKS_PER_UNIT for block in range(BLOCKS)])
+    axis.set_xticks(centres, [f"{1 + block % BLOCKS_PER_UNIT}" for block in range(BLOCKS)])
     axis.set(xlim=(-0.7, centres[-1] + 0.7), ylim=(0, 7.6))
     axis.tick_params(axis="x", length=0)
     axis.grid(False, axis="x")
 
 
-def _unit_labels(axis) -> None:
+def _unit_labels(axis: Axes) -> None:
     units = axis.secondary_xaxis("bottom")
     middles = [u * (BLOCKS_PER_UNIT + 0.7) + (BLOCKS_PER_UNIT - 1) / 2 for u in range(UNITS)]
     units.set_xticks(middles, [f"\nunit {u + 1}" for u in range(UNITS)])
@@ -106,7 +108,7 @@ def cost_landscape(space: SearchSpace, budgets: Sequence[float] = (), count: int
 
 
 @styled
-def kernel_rings(weight, masks: dict[str, torch.Tensor]) -> Figure:
+def kernel_rings(weight: torch.Tensor | np.ndarray, masks: dict[str, torch.Tensor]) -> Figure:
     """One shared depthwise kernel (7, 7) and what is left of it under each named 0/1 mask (7, 7)."""
     weight = array(weight)
     figure, axes = subplots(1, len(masks), height=2.5, squeeze=False)
@@ -123,7 +125,7 @@ def kernel_rings(weight, masks: dict[str, torch.Tensor]) -> Figure:
 
 
 @styled
-def cosine_similarity(similarities, references=None) -> Figure:
+def cosine_similarity(similarities: pd.DataFrame, references: pd.DataFrame | None = None) -> Figure:
     """Figure VI: similarity of the tasks' architectures against cost, and beside it what chance gives.
 
     ``similarities`` comes from :func:`eas_core.show.architecture_tables.architecture_similarity`, ``references`` from

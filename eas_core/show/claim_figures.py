@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
 from eas_core.base.errors import DataError
+from eas_core.evidence.compare import Estimate
 from eas_core.evidence.verdicts import FAILS, HOLDS, OPEN, Claim
 from eas_core.evidence.words import counted, span
 from eas_core.show.style import EAS, PAPER_STYLE, RANDOM, REFERENCE, error_bars, styled, subplots
 
-LOOKS = {  # verdict: its colour and marker
+LOOKS: dict[str, dict[str, Any]] = {  # verdict: its colour and marker
     HOLDS: {"color": EAS, "marker": "o"},
     FAILS: {"color": RANDOM, "marker": "X"},
     OPEN: {"color": REFERENCE, "marker": "s"},
@@ -29,12 +31,12 @@ def forest(claims: Sequence[Claim]) -> Figure:
     difference on its own data. Claims of another kind are left out; if none is left, :class:`DataError` says so.
     """
     rows = [claim for claim in claims if claim.estimate is not None]
+    estimates = [claim.estimate for claim in claims if claim.estimate is not None]
     if not rows:
         raise DataError("claims: none of them is a difference of accuracies")
     figure, axis = subplots(height=1.3 + 0.42 * len(rows))
     axis.axvline(0, color="black", linewidth=1)
-    for y, claim in enumerate(rows):
-        value = claim.estimate
+    for y, (claim, value) in enumerate(zip(rows, estimates, strict=True)):
         bars = error_bars([(value.low, value.high)], np.array([value.mean]))
         axis.errorbar(value.mean, y, xerr=bars, capsize=3, linestyle="none", markersize=6, **LOOKS[claim.verdict])
         if claim.margin:
@@ -47,7 +49,7 @@ def forest(claims: Sequence[Claim]) -> Figure:
     axis.set(ylim=(len(rows) - 0.45, -0.6), xlabel="task accuracy in the claim's favour (points), average over budgets")
     axis.grid(False, axis="y")
     axis.tick_params(axis="y", length=0)
-    figure.suptitle(_measured_on(rows), fontsize=8.5, color=REFERENCE)
+    figure.suptitle(_measured_on(estimates), fontsize=8.5, color=REFERENCE)
 
     shown = [verdict for verdict in LOOKS if any(claim.verdict == verdict for claim in rows)]
     handles = [plt.Line2D([], [], linestyle="none", markersize=6, **LOOKS[verdict], label=verdict) for verdict in shown]
@@ -61,8 +63,8 @@ def forest(claims: Sequence[Claim]) -> Figure:
     return figure
 
 
-def _measured_on(rows: Sequence[Claim]) -> str:
+def _measured_on(estimates: Sequence[Estimate]) -> str:
     """The title: test images and seeds behind a difference, and what its bar covers."""
-    images, seeds = [claim.estimate.n for claim in rows], rows[0].estimate.seeds
+    images, seeds = [estimate.n for estimate in estimates], estimates[0].seeds
     behind = f"n = {span(images, ',')} test images a difference, {counted(seeds, 'seed')}"
     return f"{behind}; bars: 95 % interval over images{' and seeds' if seeds > 1 else ' only'}"

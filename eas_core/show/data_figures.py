@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -15,7 +16,13 @@ from eas_core.show.style import EAS, RANDOM, WIDTH, array, styled, subplots
 
 
 @styled
-def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: int = 6) -> Figure:
+def contact_sheet(
+    images: torch.Tensor | np.ndarray,
+    labels: torch.Tensor | np.ndarray,
+    tasks: TaskSet,
+    per_class: int = 2,
+    columns: int = 6,
+) -> Figure:
     """Images of every class, a row a task, class names below.
 
     ``images`` uint8 (n, 3, r, r), ``labels`` (n,); the first ``per_class`` of a class are drawn. A task of more than
@@ -46,7 +53,12 @@ def contact_sheet(images, labels, tasks: TaskSet, per_class: int = 2, columns: i
 
 
 @styled
-def predictions(images, truth: Sequence[str], predicted: Sequence[str], confidence) -> Figure:
+def predictions(
+    images: torch.Tensor | np.ndarray,
+    truth: Sequence[str],
+    predicted: Sequence[str],
+    confidence: torch.Tensor | np.ndarray | Sequence[float],
+) -> Figure:
     """Images in a row, what each shows, and what the network says with which probability.
 
     ``images`` uint8 (n, 3, r, r); ``truth`` and ``predicted`` are n names, ``confidence`` (n,) fractions.

@@ -44,7 +44,7 @@ def classes_table(
         (task, tasks.class_names[c]) for task, group in zip(tasks.names, tasks.classes, strict=True) for c in group
     ]
     own = [(task, name) for task in tasks.names for name in ids[task]]
-    columns = {} if own == names else {"id": [name for _, name in own]}
+    columns: dict[str, Sequence] = {} if own == names else {"id": [name for _, name in own]}
     for split, title in IMAGES.items():
         if split in counts:
             columns[title] = np.broadcast_to(np.asarray(counts[split]), len(order))[order].tolist()

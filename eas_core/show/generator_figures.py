@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -30,7 +32,7 @@ GATE_LABEL = "probability that the gate is on"
 
 
 @styled
-def gates(probabilities, title: str = "") -> Figure:
+def gates(probabilities: torch.Tensor | np.ndarray, title: str = "") -> Figure:
     """Probabilities of the 90 gates, one cell a gate: kernel, width and depth rows over the 20 blocks.
 
     ``probabilities`` is (90,), in the order of :mod:`eas_core.space.search_space`. The second row of each kind only counts together
@@ -60,7 +62,7 @@ def gate_grid(rows: Sequence[tuple[str, torch.Tensor]], columns: int = 2) -> Fig
     return figure
 
 
-def _draw_gates(axis, probabilities, **text) -> None:
+def _draw_gates(axis: Axes, probabilities: torch.Tensor | np.ndarray, **text: Any) -> None:
     """One cell a gate, kernel and width rows over the blocks, depth rows over the units; ``text`` is how names look."""
     pairs = array(probabilities).reshape(PAIRS, 2)
     for row in range(4):
@@ -79,7 +81,7 @@ def _draw_gates(axis, probabilities, **text) -> None:
     axis.tick_params(length=0)
 
 
-def _cell(axis, x: float, y: float, width: float, value: float) -> None:
+def _cell(axis: Axes, x: float, y: float, width: float, value: float) -> None:
     axis.add_patch(Rectangle((x, y), width, 1, facecolor=RAMP(float(value)), edgecolor="#8A8A8A", linewidth=0.5))
 
 
@@ -109,7 +111,13 @@ def gumbel(taus: Sequence[float] = (2.0, 1.0, 0.5, 0.1), p: float = 0.7) -> Figu
 
 
 @styled
-def anchor_interpolation(budgets, embeddings, anchor_budgets, anchors, dimensions: int = 4) -> Figure:
+def anchor_interpolation(
+    budgets: torch.Tensor | np.ndarray,
+    embeddings: torch.Tensor | np.ndarray,
+    anchor_budgets: torch.Tensor | np.ndarray,
+    anchors: torch.Tensor | np.ndarray,
+    dimensions: int = 4,
+) -> Figure:
     """Budget embeddings between their K anchors, the first few dimensions.
 
     ``budgets`` (m,) and ``anchor_budgets`` (K,) in millions; ``embeddings`` (m, e) and ``anchors`` (K, e).
@@ -126,7 +134,7 @@ def anchor_interpolation(budgets, embeddings, anchor_budgets, anchors, dimension
 
 
 @styled
-def sampled_costs(costs, budget: float, tolerance: float, title: str = "") -> Figure:
+def sampled_costs(costs: torch.Tensor | np.ndarray, budget: float, tolerance: float, title: str = "") -> Figure:
     """Cost of the architectures sampled for one scenario, and the window that a candidate must fall into.
 
     ``costs`` (s,) and ``budget`` in millions; the window is from (1 - tolerance) of the budget to the budget.
@@ -154,7 +162,7 @@ def sampled_costs(costs, budget: float, tolerance: float, title: str = "") -> Fi
 
 
 @styled
-def cost_follows_budget(budgets, costs) -> Figure:
+def cost_follows_budget(budgets: torch.Tensor | np.ndarray, costs: torch.Tensor | np.ndarray) -> Figure:
     """What sampled architectures cost, against the budget asked for: median and 90 % range.
 
     ``costs`` is (m, s), s architectures at each of m ``budgets``, both in millions.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Patch, Rectangle
@@ -15,6 +18,7 @@ from eas_core.show.style import EAS, RAMP, RANDOM, SHADES, WIDTH, styled
 from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, KERNELS, LARGEST, PAIRS, UNITS, Architecture, to_gates
 
 RULED, INK = "#8A8A8A", "#333333"
+Look = dict[str, Any]  # colours and lines, as keywords of matplotlib's shapes
 
 
 def _canvas(height: float) -> tuple[Figure, Axes]:
@@ -26,14 +30,21 @@ def _canvas(height: float) -> tuple[Figure, Axes]:
     return figure, axis
 
 
-def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float], **options) -> None:
-    style = {"arrowstyle": "-|>", "mutation_scale": 8, "color": RULED, "linewidth": 1.1, "shrinkA": 0, "shrinkB": 0}
+def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float], **options: Any) -> None:
+    style: Look = {
+        "arrowstyle": "-|>",
+        "mutation_scale": 8,
+        "color": RULED,
+        "linewidth": 1.1,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     axis.add_patch(FancyArrowPatch(start, end, **style | options))
 
 
-def _box(axis: Axes, x: float, y: float, width: float, height: float, text: str = "", **options) -> None:
+def _box(axis: Axes, x: float, y: float, width: float, height: float, text: str = "", **options: Any) -> None:
     """A rounded box with its lower left corner at (x, y), text in its middle."""
-    style = {"facecolor": "#F2F6FA", "edgecolor": "#7A93AB", "linewidth": 1.0}
+    style: Look = {"facecolor": "#F2F6FA", "edgecolor": "#7A93AB", "linewidth": 1.0}
     axis.add_patch(FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=0.06", **style | options))
     axis.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=8, color=INK)
 
@@ -45,7 +56,7 @@ def _network(axis: Axes, architecture: Architecture, x: float, y: float, width: 
         left = x + step * (block + 0.8 * (block // BLOCKS_PER_UNIT))
         if architecture.active(block):
             tall = height * architecture.kernel[block] / KERNELS[-1]
-            look = {"facecolor": SHADES[architecture.expand[block]], "edgecolor": "#1B3A57", "linewidth": 0.5}
+            look: Look = {"facecolor": SHADES[architecture.expand[block]], "edgecolor": "#1B3A57", "linewidth": 0.5}
         else:
             tall, look = 0.015, {"facecolor": "#B0B0B0", "linewidth": 0}
         axis.add_patch(Rectangle((left, y), 0.86 * step, tall, **look))
@@ -111,7 +122,9 @@ def _draw_supernet(axis: Axes, lines: list[float]) -> None:
 
 
 def _scenarios_legend(axis: Axes) -> None:
-    handles = [Patch(facecolor=c, edgecolor="#1B3A57", label=f"expansion ratio {e}") for e, c in SHADES.items()]
+    handles: list[Artist] = [
+        Patch(facecolor=c, edgecolor="#1B3A57", label=f"expansion ratio {e}") for e, c in SHADES.items()
+    ]
     handles.append(plt.Line2D([], [], color="#B0B0B0", linewidth=2, label="skipped block"))
     axis.legend(
         handles=handles,
@@ -132,8 +145,8 @@ def _three(values: list) -> list:
 
 def _device(axis: Axes, x: float, y: float, kind: int) -> None:
     """A watch (0), a phone (1) or a laptop (2), about 0.5 inches, its middle at (x, y)."""
-    look = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.1}
-    screen = {"facecolor": "#DCE6F0", "edgecolor": RULED, "linewidth": 0.6}
+    look: Look = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.1}
+    screen: Look = {"facecolor": "#DCE6F0", "edgecolor": RULED, "linewidth": 0.6}
     round_box = "round,pad=0,rounding_size=0.04"
     if kind == 0:
         axis.add_patch(Rectangle((x - 0.06, y - 0.24), 0.12, 0.48, **look))
@@ -184,14 +197,14 @@ def _draw_task_dropout(axis: Axes, base: float, q: float) -> None:
         axis.text(*place, text, ha="center", va="bottom", fontsize=8, color=INK, linespacing=1.1)
 
     for i, shade in enumerate((0.2, 0.75, 0.4, 0.9, 0.1, 0.55, 0.3, 0.65)):
-        look = {"facecolor": plt.cm.Greys(0.15 + 0.6 * shade), "edgecolor": RULED, "linewidth": 0.5}
+        look: Look = {"facecolor": plt.cm.Greys(0.15 + 0.6 * shade), "edgecolor": RULED, "linewidth": 0.5}
         axis.add_patch(Rectangle((columns["v"], middle + 0.115 * (3 - i)), 0.26, 0.115, **look))
     logits = np.array([0.5, 0.2, 0.6, 0.95, 0.45, 0.3, 0.35, 0.7, 0.25, 0.6, 0.4, 0.15])
     keep = np.array([0.0 if i // size in dropped else 1.0 for i in range(groups * size)])
     odds = np.exp(3 * logits) * keep
     for i, y in enumerate(bottoms):
         is_kept = keep[i] > 0
-        edge = {"edgecolor": RULED, "linewidth": 0.5}
+        edge: Look = {"edgecolor": RULED, "linewidth": 0.5}
         axis.add_patch(Rectangle((columns["o"], y), 0.26, cell, facecolor=RAMP(0.15 + 0.6 * logits[i]), **edge))
         axis.add_patch(Rectangle((columns["m"], y), 0.26, cell, facecolor=kept if is_kept else off, **edge))
         colour = RAMP(0.15 + 0.6 * logits[i]) if is_kept else off
@@ -286,7 +299,7 @@ def _draw_units(axis: Axes, base: float, architecture: Architecture, left: float
                     cell = x + (0.0, 0.225, 0.5)[h] + 0.052 * i
                     on = gates[pair, row] > 0
                     p = 1 - noise[pair, row] if on else noise[pair, row]
-                    look = {"edgecolor": RULED, "linewidth": 0.4}
+                    look: Look = {"edgecolor": RULED, "linewidth": 0.4}
                     y = base + 1.92 - 0.08 * row
                     axis.add_patch(Rectangle((cell, y), 0.052, 0.08, facecolor=RAMP(p), **look))
                     axis.add_patch(Rectangle((cell, y - 0.46), 0.052, 0.08, facecolor=INK if on else "white", **look))
@@ -309,5 +322,5 @@ def _draw_losses(axis: Axes, base: float, left: float) -> None:
 def _strip(axis: Axes, x: float, y: float, seed: int) -> None:
     """An embedding vector as eight cells."""
     for i, shade in enumerate(np.random.default_rng(seed).uniform(0.1, 0.7, 8)):
-        look = {"facecolor": plt.cm.Greys(shade), "edgecolor": RULED, "linewidth": 0.4}
+        look: Look = {"facecolor": plt.cm.Greys(shade), "edgecolor": RULED, "linewidth": 0.4}
         axis.add_patch(Rectangle((x + 0.055 * i, y), 0.055, 0.12, **look))

@@ -10,9 +10,11 @@ The paper's values are drawn only where the data are the paper's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -55,7 +57,7 @@ def _note(estimate: compare.Estimate, unit: str = "a point") -> str:
     return f"{text} over images and seeds"
 
 
-def _against_cost(axis: Axes, records: list[dict], number: int, **look) -> compare.Estimate:
+def _against_cost(axis: Axes, records: list[dict], number: int, **look: Any) -> compare.Estimate:
     """Series ``number`` of accuracy against cost with its intervals; returns the estimate of the first level.
 
     Caps grow with the number, so that the ends of bars at the same cost can be told apart.
@@ -75,7 +77,7 @@ def _finish_against_cost(figure: Figure, axis: Axes, record: dict, estimate: com
     figure.legend(loc="outside upper center", ncols=len(axis.get_legend_handles_labels()[1]))
 
 
-def _paper_eas(record: dict):
+def _paper_eas(record: dict) -> pd.DataFrame | None:
     """The paper's EAS rows, or None where this record's data are other data."""
     return comparable_paper_rows(record, tasks_of(record))
 
@@ -204,7 +206,7 @@ def drop_rates(evidence: list[dict], columns: int = 3) -> Figure | None:
 
 def _rates_legend(figure: Figure, data: str, published: bool, note: str) -> None:
     named = "best in the paper" if data == "ImageNet-10" else "used in the paper"
-    own = {"color": EAS, "marker": "o", "markersize": 9, "fillstyle": "none", "linestyle": "none"}
+    own: dict[str, Any] = {"color": EAS, "marker": "o", "markersize": 9, "fillstyle": "none", "linestyle": "none"}
     handles = [
         plt.Line2D([], [], **METHOD_STYLE["EAS"], label="EAS"),
         plt.Line2D([], [], **own, label="this profile's q"),

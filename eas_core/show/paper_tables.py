@@ -174,10 +174,19 @@ def cost_table(evidence: list[dict]) -> pd.DataFrame:
 
 
 def _peak(record: dict) -> int:
-    return record["result"]["peak_memory_bytes"]
+    peak: int = record["result"]["peak_memory_bytes"]
+    return peak
 
 
-def _cost_row(paper: pd.Series, training, search, training_memory, search_memory, scenarios: int, forward=None) -> dict:
+def _cost_row(
+    paper: pd.Series,
+    training: list[float],
+    search: list[float],
+    training_memory: list[int],
+    search_memory: list[int],
+    scenarios: int,
+    forward: list[float] | None = None,
+) -> dict:
     """One row of Table III from the numbers of each seed, in seconds and bytes."""
     return {
         "training (s)": _short(np.mean(training)),
@@ -191,6 +200,6 @@ def _cost_row(paper: pd.Series, training, search, training_memory, search_memory
     }
 
 
-def _short(value: float) -> str:
+def _short(value: float | np.floating) -> str:
     """Three significant digits, as text: one column holds minutes and milliseconds."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -27,7 +28,7 @@ from eas_core.space.cost import MILLION
 
 
 @styled
-def accuracy_cost(record: dict, chance: float | None = None, paper=None) -> Figure:
+def accuracy_cost(record: dict, chance: float | None = None, paper: pd.DataFrame | None = None) -> Figure:
     """Accuracy against cost: EAS averaged over tasks, random architectures of equal cost, smallest and largest network.
 
     ``paper``: the paper's rows, where :func:`eas_core.evidence.paper.comparable_paper_rows` has any.

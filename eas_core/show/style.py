@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,12 +26,15 @@ from eas_core.space.search_space import EXPANSIONS
 WIDTH = 7.2  # inches: the width of the book's text
 EAS, RANDOM, REFERENCE, THIRD, FOURTH = "#0072B2", "#D55E00", "#767676", "#009E73", "#CC79A7"
 CYCLE = (EAS, RANDOM, THIRD, FOURTH, "#E69F00", "#56B4E9", "#000000")
-METHOD_STYLE = {name: {"color": method.color, "marker": method.marker} for name, method in METHODS.items()}
+METHOD_STYLE: dict[str, dict[str, Any]] = {
+    name: {"color": method.color, "marker": method.marker} for name, method in METHODS.items()
+}
 METHOD_STYLE["random"] = {"color": RANDOM, "marker": "x"}
-PAPER_STYLE = {"marker": "*", "markersize": 10, "markerfacecolor": "white", "linestyle": "none"}  # any of its methods
+# any of the paper's methods
+PAPER_STYLE: dict[str, Any] = {"marker": "*", "markersize": 10, "markerfacecolor": "white", "linestyle": "none"}
 SHADES = dict(zip(EXPANSIONS, ("#C6DCEF", "#5FA3D0", "#0B4F86"), strict=True))  # expansion ratio, light to dark
 RAMP = LinearSegmentedColormap.from_list("eas", ["#FFFFFF", "#5FA3D0", "#08335A"])
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib names its keys by literals
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.labelsize": 9.5,
@@ -56,12 +60,15 @@ MADDS_LABEL = "multiply-adds of one image (millions)"
 BUDGET_LABEL = "budget (millions of multiply-adds)"
 TASK_ACCURACY_LABEL = "task accuracy (%)"
 
+Arguments = ParamSpec("Arguments")
+Drawn = TypeVar("Drawn", bound=Figure | None)
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+
+def styled(draw: Callable[Arguments, Drawn]) -> Callable[Arguments, Drawn]:
     """Draw in the project's style, and leave no figure open that a notebook would show a second time."""
 
     @functools.wraps(draw)
-    def drawn(*arguments, **options) -> Figure:
+    def drawn(*arguments: Arguments.args, **options: Arguments.kwargs) -> Drawn:
         before = plt.get_fignums()
         try:
             with plt.rc_context(STYLE):
@@ -73,7 +80,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return drawn
 
 
-def subplots(rows: int = 1, columns: int = 1, height: float = 3.4, **options):
+def subplots(rows: int = 1, columns: int = 1, height: float = 3.4, **options: Any) -> tuple[Figure, Any]:
     """Matplotlib's ``subplots`` as wide as the book's text; ``height`` in inches. Returns (figure, axes)."""
     return plt.subplots(rows, columns, figsize=(WIDTH, height), **options)
 
@@ -83,12 +90,13 @@ def subtitle(axis: Axes, text: str) -> None:
     axis.set_title(text, color=REFERENCE, fontsize=8.5)
 
 
-def array(values) -> np.ndarray:
+def array(values: torch.Tensor | np.ndarray | Sequence) -> np.ndarray:
     """A tensor, on whatever device, or a sequence as a NumPy array."""
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
-def error_bars(low_high: Sequence[Sequence[float]], middle: Sequence[float]) -> np.ndarray:
+def error_bars(low_high: Sequence[Sequence[float]], middle: np.ndarray) -> np.ndarray:
     """Intervals around values as matplotlib's (2, n) lengths of error bars."""
     low, high = np.asarray(low_high, dtype=float).T
-    return np.clip([middle - low, high - middle], 0, None)
+    lengths: np.ndarray = np.clip([middle - low, high - middle], 0, None)
+    return lengths

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -52,7 +54,7 @@ def training_curve(record: dict, title: str = "", chance: float | None = None) -
     return figure
 
 
-def _mark_stages(axis, record: dict, steps: int) -> None:
+def _mark_stages(axis: Axes, record: dict, steps: int) -> None:
     if record["kind"] != "supernet":
         return
     stages = record["settings"]["supernet"]["stages"]
@@ -63,7 +65,13 @@ def _mark_stages(axis, record: dict, steps: int) -> None:
             axis.axvline(start, color=REFERENCE, linewidth=0.8, linestyle="--")
         middle = ((start + end) / 2, 1.0)
         rotation = 0 if (end - start) / steps > 0.14 else 90
-        options = {"ha": "center", "va": "bottom", "fontsize": 8.5, "color": REFERENCE, "rotation": rotation}
+        options: dict[str, Any] = {
+            "ha": "center",
+            "va": "bottom",
+            "fontsize": 8.5,
+            "color": REFERENCE,
+            "rotation": rotation,
+        }
         axis.text(*middle, stage["name"], transform=axis.get_xaxis_transform(), **options)
 
 
@@ -98,7 +106,9 @@ def calibration_curve(points: list[dict], chance: float | None = None) -> Figure
 
 
 @styled
-def dropout_masks(mask, tasks: TaskSet, labels=None, title: str = "") -> Figure:
+def dropout_masks(
+    mask: torch.Tensor | np.ndarray, tasks: TaskSet, labels: torch.Tensor | np.ndarray | None = None, title: str = ""
+) -> Figure:
     """Task dropout's masks, a row an image, classes grouped by task.
 
     ``mask`` is (n, C) of 0/1. With ``labels`` (n,) the block of each image's own task, which is never dropped, is
