@@ -91,7 +91,7 @@ def prepare(options: Namespace) -> None:
         options.ground_truth,
         pack=not options.no_pack,
         workers=options.workers,
-        seed=settings.seed,
+        seed=settings.seed or 0,
         progress=not options.quiet,
     )
     print(", ".join(f"{name} {size:,}" for name, size in made.sizes.items()))

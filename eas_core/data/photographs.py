@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -29,13 +30,29 @@ TRIES = 10  # boxes drawn for a crop; the first that fits is taken, as in torchv
 NUMBERS = 2 * TRIES + 3
 
 
+class _Part:
+    """Some of a packed split's photographs, at places ``index``; what :class:`Photographs` asks a packed split for."""
+
+    def __init__(self, packed: Packed | _Part, index: Tensor) -> None:
+        self.packed, self.places = packed, index.tolist()
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def decode(self, i: int) -> np.ndarray:
+        return self.packed.decode(self.places[i])
+
+    def fingerprint(self, i: int) -> bytes:
+        return self.packed.fingerprint(self.places[i])
+
+
 class Photographs:
     """The photographs of a split as views of ``resolution`` pixels.
 
     ``keep`` views stay in memory once decoded, as bytes, in that of the device on which they are asked for.
     """
 
-    def __init__(self, packed: Packed, resolution: int, keep: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, packed: Packed | _Part, resolution: int, keep: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.shape = torch.Size((len(packed), 3, resolution, resolution))
         self._packed, self._keep = packed, keep
@@ -45,6 +62,10 @@ class Photographs:
 
     def __len__(self) -> int:
         return len(self._packed)
+
+    def at(self, index: Tensor) -> Photographs:
+        """The photographs at places ``index`` (k,) alone."""
+        return Photographs(_Part(self._packed, index), self.shape[-1], len(index), self.device)
 
     def to(self, device: torch.device | str) -> Photographs:
         """The same photographs, whose batches arrive on a device."""

@@ -22,7 +22,7 @@ from data_prep.catalogue import SOURCES, Wanted
 from data_prep.imagenet import reader
 from eas_core.base import records
 from eas_core.base.devices import ALONE, Devices, on_device
-from eas_core.base.errors import DataError
+from eas_core.base.errors import DataError, EASError
 from eas_core.base.random import rng
 from eas_core.data import sources
 from eas_core.data.photographs import Photographs, crop_numbers
@@ -54,6 +54,13 @@ class Split:
         """
         places = index.to(self.labels.device, non_blocking=True)
         return self.images[index if isinstance(self.images, Photographs) else places], self.labels[places]
+
+    def at(self, index: Tensor) -> Split:
+        """The images at places ``index`` (k,), ascending, as a split of their own."""
+        places = index.to(self.labels.device)
+        images = self.images.at(index) if isinstance(self.images, Photographs) else self.images[places]
+        digest = hashlib.sha256(self.digest.encode() + index.cpu().numpy().tobytes()).hexdigest()
+        return Split(self.name, images, self.labels[places], digest)
 
     def of_task(self, tasks: TaskSet, task: int) -> Tensor:
         """Indices of the images whose class belongs to the task."""
@@ -89,6 +96,8 @@ def load(settings: schema.Data, resolution: int, cache: Path, names: tuple[str, 
         return _packed(settings, resolution, names)
     paths = sources.cache(settings, resolution, cache)
     if not all(path.exists() for path in paths.values()):
+        if settings.seed is None:
+            raise DataError("data.seed: null stands for a run's own seed, and here is no run")
         per_class = {name: getattr(settings, f"{name}_per_class") for name in SPLITS}
         wanted = Wanted(settings.path, per_class, resolution, settings.seed, Path(cache))
         for name, (images, labels) in make(wanted).items():
@@ -114,6 +123,22 @@ def _packed(settings: schema.Data, resolution: int, names: tuple[str, ...]) -> l
         images = Photographs(packed[name], resolution, KEPT if name == "train" else len(packed[name]))
         splits.append(Split(name, images, torch.from_numpy(packed[name].labels), packed[name].digest))
     return splits
+
+
+def parted(split: Split, count: int) -> tuple[Split, Split]:
+    """A split in two: all but the last ``count`` images of each class, and these.
+
+    A class with no more than ``count`` images raises :class:`EASError`.
+    """
+    labels = split.labels.cpu()
+    last = torch.zeros(len(labels), dtype=torch.bool)
+    for label in labels.unique():
+        places = (labels == label).nonzero().flatten()
+        if len(places) <= count:
+            of_class = f"class {int(label)} has {len(places)} validation images"
+            raise EASError(f"specialize.images_per_class: {count}, but {of_class}; some must be left to learn from")
+        last[places[-count:]] = True
+    return split.at((~last).nonzero().flatten()), split.at(last.nonzero().flatten())
 
 
 # ---------------------------------------------------------------- batches

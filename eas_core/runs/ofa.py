@@ -40,7 +40,7 @@ def pairs(run: Run) -> tuple[dict[str, Tensor], dict]:
 def _measure_pairs(run: Run, folder: Path) -> Made:
     settings = run.profile.pairs
     weights, _ = supernet(run)
-    train, valid = run.splits("train", "valid")
+    (train,), (valid, _) = run.splits("train"), run.validation()
     tasks = run.tasks
     index = _first_of_each_class(valid, settings.images_per_class)
     architectures = _pair_architectures(run)

@@ -35,7 +35,7 @@ def _evaluate_all(run: Run) -> Made:
     rows = tested(run, "EAS")["result"]["rows"]
     started = time.monotonic()
     weights, _ = supernet(run)
-    train, valid, test = run.splits("train", "valid", "test")
+    (train, test), (_, valid) = run.splits("train", "test"), run.validation()
     tasks, space, settings = run.tasks, run.profile.search_space(), run.profile.evaluation
     build = partial(network_of, run, weights, train=train)
     evaluate = partial(score, split=test, tasks=tasks, batch_size=settings.batch_size)

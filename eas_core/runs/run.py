@@ -47,16 +47,26 @@ class Run:
     devices: Devices = ALONE
 
     @property
+    def data(self) -> schema.Data:
+        """The section ``data``, where the run's own seed draws the images if it gives none."""
+        data = self.profile.data
+        return data if data.seed is not None else data.model_copy(update={"seed": self.seed})
+
+    @property
     def tasks(self) -> TaskSet:
         """The tasks of the data source."""
-        return sources.task_set(self.profile.data)
+        return sources.task_set(self.data)
 
     def settings(self, stage: str, whole: bool = True) -> dict:
         """Every setting that the stage's artefact depends on; unless ``whole``, what :meth:`key` leaves out is missing."""
         settings = {"seed": self.seed, **self.profile.dump(*settings_of(stage), whole=whole)}
+        if self.profile.data.seed is None:  # the same images have the same key, however their seed was given
+            settings["data"]["seed"] = self.data.seed
+            if not whole and self.data.seed == type(self.data).model_fields["seed"].default:
+                del settings["data"]["seed"]
         for name in ("path", "digest"):  # where photographs lie changes no result, which they are does
             settings["data"].pop(name, None)
-        digest = sources.pack_digest(self.profile.data)
+        digest = sources.pack_digest(self.data)
         if digest is not None:
             settings["data"]["digest"] = digest
         return settings
@@ -104,7 +114,7 @@ class Run:
 
     def check_data(self) -> None:
         """Refuse, before any image is read, a data source that is not there or has other classes than the network."""
-        settings, classes = self.profile.data, self.profile.space.num_classes
+        settings, classes = self.data, self.profile.space.num_classes
         if classes != self.tasks.num_classes:
             message = f"{classes}, but {settings.source} has {self.tasks.num_classes} classes"
             raise EASError(f"space.num_classes: {message}")
@@ -116,7 +126,19 @@ class Run:
 
         self.check_data()
         profile, cache = self.profile, Path(self.root) / "data"
-        return [s.to(self.device) for s in splits.load(profile.data, profile.space.resolution, cache, names)]
+        return [s.to(self.device) for s in splits.load(self.data, profile.space.resolution, cache, names)]
+
+    def validation(self) -> tuple[Split, Split]:
+        """The validation split in two: what generators and pairs learn from, and what ranks candidates.
+
+        The latter are the last ``specialize.images_per_class`` of each class; both are the whole split if that is not
+        given. A class with no more images than that raises :class:`EASError`.
+        """
+        from eas_core.data import splits
+
+        (valid,) = self.splits("valid")
+        count = self.profile.specialize.images_per_class
+        return (valid, valid) if count is None else splits.parted(valid, count)
 
     def ready(self) -> Run:
         """The same run on a device that is there: ``auto`` is a GPU if PyTorch sees one, else the CPU."""

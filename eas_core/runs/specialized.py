@@ -48,7 +48,7 @@ def _specialize_all(run: Run, trained: Callable[[Run], tuple[ArchitectureGenerat
     weights, _ = supernet(run)
     network, _ = trained(run)
     started = time.monotonic()
-    train, valid = run.splits("train", "valid")
+    (train,), (_, valid) = run.splits("train"), run.validation()
     settings, tasks, space = run.profile.specialize, run.tasks, run.profile.search_space()
     scenarios = [(t, budget) for budget in settings.budgets for t in range(len(tasks))]
     proposals = propose(network, space, scenarios, settings, run.seed)
@@ -109,5 +109,5 @@ def specialize_one(run: Run, task: str | int, budget: float) -> Specialized:
     network, _ = generator(run)
     (proposal,) = propose(network, run.profile.search_space(), [scenario], run.profile.specialize, run.seed)
     weights, _ = supernet(run)
-    train, valid = run.splits("train", "valid")
+    (train,), (_, valid) = run.splits("train"), run.validation()
     return best_of(run, proposal, weights, train, valid)

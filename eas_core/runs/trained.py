@@ -69,7 +69,7 @@ def _generator(run: Run, stage: str, heads: dict[str, int]) -> tuple[Architectur
 
     def train() -> tuple[list[dict], float]:
         weights, _ = supernet(run)
-        (split,) = run.splits("valid")
+        split, _ = run.validation()
         return train_generator(network, weights, split, run.tasks, run.profile, run.seed, **run.loop(stage))
 
     return network, trained(run, stage, network, train)

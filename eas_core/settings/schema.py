@@ -44,7 +44,8 @@ class Data(Settings):
     #: Zip or folder of Tiny-ImageNet's photographs (downloaded if not given), or the folder that ``eas prepare`` filled.
     path: str | None = None
     #: Of drawing images and of the train/valid split; apart from the run's seed, so that seeds share their test images.
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    #: ``null``: the run's own seed, so that each seed has images of its own.
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = 0
     #: Training images of a class; of photographs at most so many. The three numbers must not be given for imagenet-10 and
     #: imagenet-12, whose splits are as ``eas prepare`` packed them, and must be given for all else.
     train_per_class: Count | None = None
@@ -199,6 +200,12 @@ class Generator(Settings):
     lam: Positive
     #: Scenarios of a step that enter both losses.
     scenarios_per_step: Count = 1
+    #: Whether the learning rate stays or falls to zero as a cosine.
+    schedule: Literal["constant", "cosine"] = "constant"
+    #: Decay of the moving average of the weights that training returns; 0: the weights of the last step.
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    #: How a gate's gradient is estimated: Eq. (I)-(J) as printed, or with both ends of the gate weighed.
+    estimator: Literal["straight-through", "second-order"] = "straight-through"
     #: Extra scenarios of a step that enter L_C only.
     cost_scenarios: Annotated[int, Field(ge=0, le=100000)] = 0
     #: Images of the task, a scenario and step.
@@ -275,6 +282,9 @@ class Specialize(Settings):
     samples: Count
     #: How many of those that fit are compared on the validation split, at most.
     candidates: Count
+    #: Validation images of a class, the last ones, that do nothing but rank candidates: the generators and the pairs
+    #: use the others. All serve for both if not given.
+    images_per_class: Count | None = None
     #: How far below its budget a candidate may cost, as a share of it.
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     #: Levels of the results table, millions of multiply-adds.

@@ -90,7 +90,7 @@ _LISTED = (
     Stage("teacher", "data", ("teacher",), _TRAIN + "teacher", result="curve", together=True),
     Stage("supernet", "teacher", ("supernet",), _TRAIN + "supernet", result="curve", together=True),
     # EAS
-    Stage("generator", "supernet", ("generator",), _TRAIN + "generator", result="curve", together=True),
+    Stage("generator", "supernet", ("generator", "specialize.images_per_class"), _TRAIN + "generator", result="curve", together=True),
     Stage(
         "specialized",
         "generator",
@@ -122,6 +122,9 @@ _LISTED = (
             "generator.task_images",
             "generator.context_images",
             "generator.aim",
+            "generator.schedule",
+            "generator.averaging",
+            "specialize.images_per_class",
         ),
         _TRAIN + "multi_path",
         result="curve",
@@ -146,6 +149,7 @@ _LISTED = (
             "pairs.images_per_class",
             "generator.budget",
             "evaluation.cost_window",
+            "specialize.images_per_class",
         ),
         _OFA + "pairs",
     ),
