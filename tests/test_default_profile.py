@@ -15,6 +15,7 @@ SHORTER = [
     "supernet.stages=[{name: width, depths: [2, 3, 4], expansions: [3, 4, 6], kernels: [3, 5, 7], epochs: 0.1, lr: 0.002}]",
     "generator.steps=3",
     "multi_path.steps=2",
+    "amortised.steps=5",
     "specialize.budgets=[3.0]",
     "specialize.candidates=1",
     "pairs.count=12",

@@ -37,10 +37,15 @@ def variant_name(q: float, reading: str, main_reading: str) -> str:
     return f"q={q:g}" if reading == main_reading else f"q={q:g} {reading}"
 
 
-def searches(kind: str) -> tuple[str, ...]:
-    """The stages of a job that searches and tests: those of all its methods, each once, then their tests."""
+def searches(kind: str, every_pick: bool) -> tuple[str, ...]:
+    """The stages of a job that searches and tests: those of all its methods, each once, then their tests.
+
+    Without ``every_pick`` only what each method chose is tested.
+    """
     own = [method for method in METHODS.values() if method.job == kind]
-    return (*dict.fromkeys(stage for method in own for stage in method.stages), *(method.tested for method in own))
+    stages = dict.fromkeys(stage for method in own for stage in method.stages)
+    tests = [method.stage_of(pick) for method in own for pick in method.picks if every_pick or pick == "chosen"]
+    return (*stages, *tests)
 
 
 def jobs(profile: schema.Profile) -> list[Job]:
@@ -51,20 +56,22 @@ def jobs(profile: schema.Profile) -> list[Job]:
 
     def add(kind: str, stages: tuple[str, ...], q: float, reading: str, *after: str) -> str:
         name = f"{kind} {variant_name(q, reading, own.reading)}"
-        planned.append(Job(kind, name, stages, q, reading, after))
+        # two jobs do not make the same stage at the same time
+        shared = [job.name for job in planned if (job.q, job.reading) == (q, reading) and {*job.stages} & {*stages}]
+        planned.append(Job(kind, name, stages, q, reading, (*after, *shared)))
         return name
 
     main = add("supernet", ("supernet",), own.q, own.reading, "teacher")
-    eas = add("EAS", searches("EAS"), own.q, own.reading, main)
+    eas = add("EAS", searches("EAS", True), own.q, own.reading, main)
     add("results", ("results",), own.q, own.reading, eas)
     for q in sorted({*ablation.q} - {own.q}):
         name = add("supernet", ("supernet",), q, own.reading, "teacher")
         for kind, where in wanted.items():
             if where == "every" or (where == "plain" and q == 0):
-                add(kind, searches(kind), q, own.reading, name)
+                add(kind, searches(kind, False), q, own.reading, name)
     for kind in wanted:
         if kind != "EAS":
-            add(kind, searches(kind), own.q, own.reading, main)
+            add(kind, searches(kind, True), own.q, own.reading, main)
     for reading in ablation.readings:
         if reading != own.reading:
             name = add("supernet", ("supernet",), own.q, reading, "teacher")

@@ -11,19 +11,40 @@ from eas_core.base.memory import PeakMemory
 from eas_core.data.splits import Split
 from eas_core.network.calibrate import calibrate
 from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.multi_path import makes_paths
 from eas_core.network.subnetwork import Network
 from eas_core.network.supernet import Supernet
 from eas_core.runs.run import Run
 from eas_core.runs.store import Made, bar, once
 from eas_core.runs.trained import generator, multi_path, supernet
-from eas_core.search.specialize import Proposal, Specialized, propose, specialize
+from eas_core.search.gate_statistics import gate_statistics
+from eas_core.search.specialize import Proposal, Ranked, Specialized, most_probable, propose, ranked, specialize
 from eas_core.space.architecture import Architecture
+from eas_core.space.cost import madds
 
 
 def network_of(run: Run, weights: Supernet, architecture: Architecture, train: Split) -> Network:
     """Extracted and calibrated: the network of one architecture, ready to use."""
     settings = run.profile.calibration
     return calibrate(weights.extract(architecture), train, settings.images, settings.batch_size, run.seed)
+
+
+def rank(
+    run: Run, candidates: tuple[Architecture, ...], task: int | None, weights: Supernet, train: Split, valid: Split
+) -> tuple[Ranked, Ranked]:
+    """The first and the best of some candidates by :func:`eas_core.search.specialize.ranked`, with the run's settings."""
+    profile = run.profile
+    return ranked(
+        candidates,
+        task,
+        weights,
+        train,
+        valid,
+        run.tasks,
+        profile.calibration,
+        profile.evaluation.batch_size,
+        run.seed,
+    )
 
 
 def best_of(run: Run, proposal: Proposal, weights: Supernet, train: Split, valid: Split) -> Specialized:
@@ -36,15 +57,16 @@ def best_of(run: Run, proposal: Proposal, weights: Supernet, train: Split, valid
 
 def specialized(run: Run) -> dict:
     """The record of all tasks x budgets: architectures, costs, validation accuracy, and the time the search took."""
-    return once(run, "specialized", lambda _: _specialize_all(run, generator))
+    return once(run, "specialized", lambda _: specialize_all(run, generator))
 
 
 def multi_path_specialized(run: Run) -> dict:
     """As :func:`specialized`, with the generator of path weights."""
-    return once(run, "multi_path_specialized", lambda _: _specialize_all(run, multi_path))
+    return once(run, "multi_path_specialized", lambda _: specialize_all(run, multi_path))
 
 
-def _specialize_all(run: Run, trained: Callable[[Run], tuple[ArchitectureGenerator, dict]]) -> Made:
+def specialize_all(run: Run, trained: Callable[[Run], tuple[ArchitectureGenerator, dict]]) -> Made:
+    """What :func:`specialized` records, of any generator."""
     weights, _ = supernet(run)
     network, _ = trained(run)
     started = time.monotonic()
@@ -52,22 +74,37 @@ def _specialize_all(run: Run, trained: Callable[[Run], tuple[ArchitectureGenerat
     settings, tasks, space = run.profile.specialize, run.tasks, run.profile.search_space()
     scenarios = [(t, budget) for budget in settings.budgets for t in range(len(tasks))]
     proposals = propose(network, space, scenarios, settings, run.seed)
-    rows = []
-    for proposal in bar(run, proposals, "specialise"):
+    likely, rows = most_probable(network, space, scenarios), []
+    for proposal, probable in zip(bar(run, proposals, "specialise"), likely, strict=True):
         chosen = best_of(run, proposal, weights, train, valid)
         rows.append(
             {
                 "task": tasks.names[chosen.task],
                 "budget": chosen.budget,
-                "madds": chosen.madds,
-                "architecture": chosen.architecture.to_dict(),
-                "valid_accuracy": chosen.valid_accuracy,
+                **row_of(chosen),
                 "candidates": chosen.candidates,
                 "derived": chosen.derived,
+                "first": row_of(chosen.first),
+                "probable": {
+                    "madds": madds(space, [probable])[0] / 1e6,
+                    "architecture": probable.to_dict(),
+                },
             }
         )
-    result = {"rows": rows, "search_seconds": search_seconds(run, network, scenarios)}
+    result: dict = {"rows": rows, "search_seconds": search_seconds(run, network, scenarios)}
+    if not makes_paths(network):
+        result["gates"] = gate_statistics(network, space, len(tasks), settings, run.seed)
     return result, time.monotonic() - started
+
+
+def row_of(network: Specialized | Ranked) -> dict:
+    """Cost, architecture, and what the images that rank candidates said: part of a record's row."""
+    return {
+        "madds": network.madds,
+        "architecture": network.architecture.to_dict(),
+        "valid_accuracy": network.valid_accuracy,
+        "valid_loss": network.valid_loss,
+    }
 
 
 def search_seconds(

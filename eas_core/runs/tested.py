@@ -13,18 +13,27 @@ from eas_core.runs.specialized import network_of
 from eas_core.runs.store import Made, bar, once
 from eas_core.runs.trained import supernet
 from eas_core.search.evaluate import pack, score
-from eas_core.settings.stages import METHODS
+from eas_core.settings.stages import METHODS, PICKS
 from eas_core.space.architecture import Architecture
 
 
-def searched(run: Run, method: str) -> list[dict]:
-    """The rows (task, budget, multiply-adds, architecture) that a method of :data:`METHODS` found."""
+def searched(run: Run, method: str, pick: str = "chosen") -> list[dict]:
+    """The rows (task, budget, multiply-adds, architecture) of a method of :data:`METHODS`.
+
+    ``pick`` is one of :data:`eas_core.settings.stages.PICKS`.
+    """
     record = make(run, METHODS[method].stages[-1])
     rows = [row for row in record["result"]["rows"] if row.get("method", method) == method]
-    return [{key: value for key, value in row.items() if key != "method"} for row in rows]
+    if pick == "shuffled":
+        of = {(row["task"], row["budget"]): row["first"] for row in rows}
+        following = dict(zip(run.tasks.names, (*run.tasks.names[1:], run.tasks.names[0]), strict=True))
+        rows = [{**row, **of[following[row["task"]], row["budget"]]} for row in rows]
+    elif pick != "chosen":
+        rows = [{**row, **row[pick]} for row in rows]
+    return [{key: value for key, value in row.items() if key not in ("method", *PICKS)} for row in rows]
 
 
-def tested(run: Run, method: str) -> dict:
+def tested(run: Run, method: str, pick: str = "chosen") -> dict:
     """The record of a method's networks on the test split: the rows of its search, with accuracy and "correct".
 
     "correct" says of each test image of the row's task whether the network was right
@@ -32,8 +41,10 @@ def tested(run: Run, method: str) -> dict:
     """
     if method not in METHODS:
         raise EASError(f"method: {method!r} is not one of {', '.join(METHODS)}")
-    stage = METHODS[method].tested
-    return once(run, stage, lambda _: _test(run, searched(run, method), stage))
+    if pick not in METHODS[method].picks:
+        raise EASError(f"pick: {pick!r} is not one of {', '.join(METHODS[method].picks)}")
+    stage = METHODS[method].stage_of(pick)
+    return once(run, stage, lambda _: _test(run, searched(run, method, pick), stage))
 
 
 def tested_as(run: Run, other: Run) -> dict:

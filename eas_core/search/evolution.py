@@ -9,7 +9,7 @@ new population; the best of all is kept. Every step works on all scenarios that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -34,11 +34,13 @@ Objective = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Found:
-    """The best architecture of a scenario, its predicted accuracy (a fraction) and its cost in millions."""
+    """An architecture of a scenario, its predicted accuracy (a fraction) and its cost in millions."""
 
     architecture: Architecture
     predicted: float
     madds: float
+    #: The next best ones of the same search, best first.
+    runners_up: tuple[Found, ...] = ()
 
 
 @torch.no_grad()
@@ -49,6 +51,7 @@ def evolve(
     settings: schema.Evolution,
     generator: torch.Generator,
     tolerance: float | None = None,
+    keep: int = 1,
 ) -> tuple[list[Found], list[list[float]]]:
     """Search for s scenarios; scenario i may cost ``budgets[i]`` million multiply-adds.
 
@@ -56,16 +59,21 @@ def evolve(
     at most population x (generations + 1) evaluations a scenario, as many as once-for-all takes. Nothing above a budget
     is returned, nor, with a ``tolerance``, below (1 - tolerance) of it. Also returns the best value at the start and
     after each step, a list a scenario. All searches draw from one ``generator``: what is found belongs to the whole list
-    of scenarios, and one of them searched alone may end elsewhere. Raises :class:`SpaceError` for a budget that no
+    of scenarios, and one of them searched alone may end elsewhere. Of each search the ``keep`` best different networks are
+    returned, the best with the others as its runners-up. Raises :class:`SpaceError` for a budget that no
     architecture keeps.
     """
-    search = _Search(objective, space, budgets, settings, generator, tolerance)
-    history = [search.best_value.clone()]
+    search = _Search(objective, space, budgets, settings, generator, tolerance, keep)
+    history = [search.best_value[:, 0].clone()]
     while search.step():
-        history.append(search.best_value.clone())
-    architectures = from_index(search.best)
-    cost = (cost_of_index(search.table, search.best) / MILLION).tolist()
-    found = [Found(a, v, c) for a, v, c in zip(architectures, search.best_value.tolist(), cost, strict=True)]
+        history.append(search.best_value[:, 0].clone())
+    found = []
+    for index, values in zip(search.best, search.best_value, strict=True):
+        there = values.isfinite()
+        cost = (cost_of_index(search.table, index[there]) / MILLION).tolist()
+        rows = zip(from_index(index[there]), values[there].tolist(), cost, strict=True)
+        first, *others = (Found(*row) for row in rows)
+        found.append(replace(first, runners_up=tuple(others)))
     return found, torch.stack(history, 1).tolist()
 
 
@@ -80,6 +88,7 @@ class _Search:
         settings: schema.Evolution,
         generator: torch.Generator,
         tolerance: float | None,
+        keep: int,
     ) -> None:
         low, high = budget_range(space)
         for budget in budgets:
@@ -98,7 +107,8 @@ class _Search:
         self.expanded = torch.zeros(count, self.parents, dtype=torch.bool)
         self.stale = torch.zeros(count, dtype=torch.long)  # steps since the population's best improved
         self.local = torch.zeros(count, dtype=torch.bool)  # whether the scenario is in its local search
-        self.best, self.best_value = torch.zeros(count, PAIRS, dtype=torch.long), torch.full((count,), -torch.inf)
+        self.best = torch.zeros(count, keep, PAIRS, dtype=torch.long)  # of all populations
+        self.best_value = torch.full((count, keep), -torch.inf)
         self.marks = torch.randint(-(2**62), 2**62, (PAIRS,), generator=generator)  # to tell architectures apart
         self.start(torch.arange(count))
 
@@ -152,18 +162,31 @@ class _Search:
         everyone = torch.cat([self.population[scenarios], index], 1)
         values = torch.cat([self.values[scenarios], values], 1)
         expanded = torch.cat([self.expanded[scenarios], torch.zeros(index.shape[:2], dtype=torch.bool)], 1)
-        order = self.name(everyone).sort(dim=1, stable=True)
-        again = torch.zeros_like(expanded)
-        again[:, 1:] = order.values[:, 1:] == order.values[:, :-1]
-        values = values.masked_fill(torch.zeros_like(again).scatter_(1, order.indices, again), -torch.inf)
+        values = values.masked_fill(self.again(everyone, values), -torch.inf)
         before = self.values[scenarios, 0]
         self.values[scenarios], kept = values.topk(self.parents, 1)
         self.population[scenarios] = everyone.gather(1, kept[..., None].expand(-1, -1, PAIRS))
         self.expanded[scenarios] = expanded.gather(1, kept)
         top = self.values[scenarios, 0]
         self.stale[scenarios] = torch.where(top > before, 0, self.stale[scenarios] + 1)
-        better = scenarios[top > self.best_value[scenarios]]
-        self.best[better], self.best_value[better] = self.population[better, 0], self.values[better, 0]
+        keep = self.best.shape[1]
+        better = scenarios[(self.values[scenarios, :keep] > self.best_value[scenarios, -1:]).any(1)]
+        known = torch.cat([self.best[better], self.population[better, :keep]], 1)
+        values = torch.cat([self.best_value[better], self.values[better, :keep]], 1)
+        values = values.masked_fill(self.again(known, values), -torch.inf)
+        self.best_value[better], kept = values.topk(keep, 1)
+        self.best[better] = known.gather(1, kept[..., None].expand(-1, -1, PAIRS))
+
+    def again(self, index: Tensor, values: Tensor) -> Tensor:
+        """Which of k networks (m, k, 45) are there already, further to the front; bool (m, k).
+
+        Places whose value is -inf are empty, whatever their index says.
+        """
+        empty = torch.iinfo(torch.long).min  # the name of no network
+        order = self.name(index).masked_fill(values.isinf(), empty).sort(dim=1, stable=True)
+        again = torch.zeros(index.shape[:2], dtype=torch.bool)
+        again[:, 1:] = order.values[:, 1:] == order.values[:, :-1]
+        return torch.zeros_like(again).scatter_(1, order.indices, again)
 
     def name(self, index: Tensor) -> Tensor:
         """A number for each network (..., 45) -> (...): choices of blocks that do not exist make no difference."""

@@ -69,6 +69,17 @@ class Proposal:
 
 
 @dataclass(frozen=True, eq=False)
+class Ranked:
+    """A candidate that was extracted, calibrated and scored on the images that rank candidates."""
+
+    architecture: Architecture
+    madds: float
+    valid_accuracy: float
+    valid_loss: float
+    network: Network
+
+
+@dataclass(frozen=True, eq=False)
 class Specialized:
     """The network chosen for a scenario: calibrated, with its cost in millions and what the validation split said."""
 
@@ -81,6 +92,8 @@ class Specialized:
     candidates: int
     derived: bool
     network: Network
+    #: The candidate that was drawn first: what the generator gives without a choice.
+    first: Ranked
 
 
 def scenario_rng(seed: int, task: int, budget: float) -> torch.Generator:
@@ -164,6 +177,17 @@ def _propose(
     ]
 
 
+@torch.no_grad()
+def most_probable(
+    generator: ArchitectureGenerator, space: SearchSpace, scenarios: list[tuple[int, float]]
+) -> list[Architecture]:
+    """The most probable architecture of each scenario that keeps its budget (:func:`nearest_feasible`)."""
+    exact = copy.deepcopy(generator).to("cpu", torch.float64)
+    budget = torch.tensor([b for _, b in scenarios], dtype=torch.float64)
+    z = exact(torch.tensor([t for t, _ in scenarios]), budget)
+    return from_index(_nearest(gate_logits(z) if makes_paths(exact) else z, space, budget))
+
+
 def nearest_feasible(z: Tensor, space: SearchSpace, budget: float) -> Architecture:
     """The most probable gates of logits z (90,), changed one gate at a time until the budget (millions) is kept.
 
@@ -218,6 +242,37 @@ def _costs_with_one_more(table: CostTable, gates: Tensor) -> Tensor:
     return ((total[:, None, None] - units[:, UNIT_OF, None] + raised) / MILLION).flatten(1)
 
 
+def ranked(
+    candidates: tuple[Architecture, ...],
+    task: int | None,
+    supernet: Supernet,
+    train: Split,
+    valid: Split,
+    tasks: TaskSet,
+    calibration: schema.Calibration,
+    batch_size: int,
+    seed: int,
+) -> tuple[Ranked, Ranked]:
+    """The first candidate, and the best: highest validation accuracy on the task, cross-entropy breaking ties.
+
+    ``task`` None stands for all of them. Every method of search chooses by this. Raises :class:`SpaceError` without
+    candidates.
+    """
+    index = None if task is None else valid.of_task(tasks, task)
+    first, best = None, None
+    for architecture in candidates:
+        network = calibrate(supernet.extract(architecture), train, calibration.images, calibration.batch_size, seed)
+        scores = score(network, valid, tasks, index, batch_size)
+        cost = madds_millions(supernet.space, to_gates([architecture])[0]).item()
+        one = Ranked(architecture, cost, scores.accuracy(), scores.cross_entropy(), network)
+        first = first or one
+        if best is None or (one.valid_accuracy, -one.valid_loss) > (best.valid_accuracy, -best.valid_loss):
+            best = one
+    if first is None or best is None:
+        raise SpaceError("candidates: () is empty, at least one architecture is needed")
+    return first, best
+
+
 def specialize(
     proposal: Proposal,
     supernet: Supernet,
@@ -228,7 +283,7 @@ def specialize(
     batch_size: int,
     seed: int,
 ) -> Specialized:
-    """The best candidate of a proposal: highest validation accuracy on its task, cross-entropy breaking ties.
+    """The best candidate of a proposal (:func:`ranked`).
 
     Each candidate is extracted from the supernet and calibrated on training images first (section 3.2), and scored
     ``batch_size`` images at a time. Raises :class:`SpaceError` for a proposal without candidates.
@@ -242,25 +297,18 @@ def specialize(
     >>> chosen.architecture == SMALLEST, chosen.madds <= 3.0
     (True, True)
     """
-    index = valid.of_task(tasks, proposal.task)
-    best: tuple[tuple[float, float], Architecture, Network] | None = None
-    for architecture in proposal.candidates:
-        network = calibrate(supernet.extract(architecture), train, calibration.images, calibration.batch_size, seed)
-        scores = score(network, valid, tasks, index, batch_size)
-        rank = (scores.accuracy(), -scores.cross_entropy())
-        if best is None or rank > best[0]:
-            best = (rank, architecture, network)
-    if best is None:
-        raise SpaceError("proposal.candidates: () is empty, at least one architecture is needed")
-    (accuracy, negative_loss), architecture, network = best
+    first, best = ranked(
+        proposal.candidates, proposal.task, supernet, train, valid, tasks, calibration, batch_size, seed
+    )
     return Specialized(
         task=proposal.task,
         budget=proposal.budget,
-        architecture=architecture,
-        madds=madds_millions(supernet.space, to_gates([architecture])[0]).item(),
-        valid_accuracy=accuracy,
-        valid_loss=-negative_loss,
+        architecture=best.architecture,
+        madds=best.madds,
+        valid_accuracy=best.valid_accuracy,
+        valid_loss=best.valid_loss,
         candidates=len(proposal.candidates),
         derived=proposal.derived,
-        network=network,
+        network=best.network,
+        first=first,
     )

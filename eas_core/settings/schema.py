@@ -225,6 +225,21 @@ class MultiPath(Settings):
     scenarios_per_step: Count = 1
 
 
+class Amortised(Settings):
+    """Amortised search, an extension: the generator's settings, but for these, and its teacher is OFA-T's predictor."""
+
+    #: Updates of the weights.
+    steps: Count = 3000
+    #: Scenarios of a step.
+    scenarios_per_step: Count = 64
+    #: Its learning rate falls to zero as a cosine.
+    optimizer: Optimizer = Optimizer(kind="adam", lr=0.003)
+    #: Lambda of Eq. (D), for the cost in millions.
+    lam: Positive = 0.2
+    #: Of the predicted accuracy (a fraction), which takes the place of L_val with a minus.
+    weight: Positive = 3.0
+
+
 class Pairs(Settings):
     """Architecture-accuracy pairs for OFA-V and OFA-T (section 6.2)."""
 
@@ -316,6 +331,7 @@ class Profile(Settings):
     calibration: Calibration
     generator: Generator
     multi_path: MultiPath = MultiPath(steps=300)
+    amortised: Amortised = Amortised()
     specialize: Specialize
     pairs: Pairs = Pairs(count=200)
     predictor: Predictor = Predictor()

@@ -41,7 +41,7 @@ class Method:
     """A method of search that the book compares, in the order of the paper's tables.
 
     ``stages`` come after the supernet; the last one's record has the rows of what was found. ``job`` is the job that
-    makes them and then tests. ``supernets`` says in which ones it searches: "own", the profile's, "plain" for that and
+    makes them and then tests what ``picks`` names (:data:`PICKS`). ``supernets`` says in which ones it searches: "own", the profile's, "plain" for that and
     the one without task dropout, or "every" one; methods of "plain" are those that know no task dropout, and Table I has
     them from there. ``color`` and ``marker`` are its look in all figures, ``label`` its name in Figure IV ("": it is not
     in it); ``table_1`` says whether Table I has a row of it.
@@ -55,11 +55,26 @@ class Method:
     marker: str
     label: str = ""
     table_1: bool = True
+    picks: tuple[str, ...] = ("chosen", "first")
 
     @property
     def tested(self) -> str:
         """The stage that scores its networks on the test split."""
-        return f"tested-{self.name}"
+        return self.stage_of("chosen")
+
+    def stage_of(self, pick: str) -> str:
+        """The stage that scores one of its :data:`PICKS`."""
+        return f"{'tested' if pick == 'chosen' else pick}-{self.name}"
+
+
+#: What of a method's search is tested, and what it is.
+PICKS = {
+    "chosen": "of a scenario's candidates the best on the images that rank them",
+    "first": "the candidate drawn or found first: no choice by images",
+    "probable": "the most probable architecture of a generator that keeps the budget: no choice, no draw",
+    "shuffled": "the first candidate of another task: a control, for what knows its task must lose by it",
+}
+_DRAWN = ("chosen", "first", "probable", "shuffled")
 
 
 #: Every method by its name, in the order of the paper's tables; the colours are Okabe and Ito's.
@@ -68,8 +83,18 @@ class Method:
 METHODS = {
     method.name: method
     for method in (
-        Method("OFA-V", "OFA", ("pairs", "predictor", "evolved"), "plain", "#E69F00", "^"),
-        Method("OFA-T", "OFA", ("pairs", "predictor", "evolved"), "plain", "#009E73", "s", "OFA-T"),
+        Method("OFA-V", "OFA", ("pairs", "predictor", "evolved", "reranked"), "plain", "#E69F00", "^"),
+        Method("OFA-T", "OFA", ("pairs", "predictor", "evolved", "reranked"), "plain", "#009E73", "s", "OFA-T"),
+        Method(
+            "amortised",
+            "amortised",
+            ("pairs", "predictor", "amortised", "amortised_specialized"),
+            "own",
+            "#56B4E9",
+            "P",
+            table_1=False,
+            picks=_DRAWN,
+        ),
         Method(
             "multi-path",
             "multi-path",
@@ -80,7 +105,16 @@ METHODS = {
             "multi-path generator",
             table_1=False,
         ),
-        Method("EAS", "EAS", ("generator", "specialized"), "every", "#0072B2", "o", "EAS, single-path"),
+        Method(
+            "EAS",
+            "EAS",
+            ("generator", "specialized"),
+            "every",
+            "#0072B2",
+            "o",
+            "EAS, single-path",
+            picks=_DRAWN,
+        ),
     )
 }
 
@@ -90,14 +124,21 @@ _LISTED = (
     Stage("teacher", "data", ("teacher",), _TRAIN + "teacher", result="curve", together=True),
     Stage("supernet", "teacher", ("supernet",), _TRAIN + "supernet", result="curve", together=True),
     # EAS
-    Stage("generator", "supernet", ("generator", "specialize.images_per_class"), _TRAIN + "generator", result="curve", together=True),
+    Stage(
+        "generator",
+        "supernet",
+        ("generator", "specialize.images_per_class"),
+        _TRAIN + "generator",
+        result="curve",
+        together=True,
+    ),
     Stage(
         "specialized",
         "generator",
         ("calibration", "specialize"),
         _FIND + "specialized",
         result="rows",
-        version=2,  # a scenario has noise of its own
+        version=3,  # rows name the first candidate and the most probable architecture too
     ),
     Stage(
         "results",
@@ -136,7 +177,7 @@ _LISTED = (
         ("calibration", "specialize"),
         _FIND + "multi_path_specialized",
         result="rows",
-        version=2,  # as specialized
+        version=3,  # as specialized
     ),
     # OFA-V and OFA-T
     Stage(
@@ -160,6 +201,31 @@ _LISTED = (
         ("evolution", "specialize.budgets", "specialize.tolerance"),
         _OFA + "evolved",
         result="evolved",
+        version=2,  # rows hold runners-up
+    ),
+    Stage("reranked", "evolved", ("calibration", "specialize"), _OFA + "reranked", result="evolved"),
+    # amortised search
+    Stage(
+        "amortised",
+        "predictor",
+        (
+            "amortised",
+            "generator.anchors",
+            "generator.embedding",
+            "generator.hidden",
+            "generator.tau",
+            "generator.aim",
+            "generator.averaging",
+        ),
+        "eas_core.runs.amortised:amortised",
+        result="curve",
+    ),
+    Stage(
+        "amortised_specialized",
+        "amortised",
+        ("calibration", "specialize"),
+        "eas_core.runs.amortised:amortised_specialized",
+        result="rows",
     ),
 )
 
@@ -178,9 +244,9 @@ def _with_tests(listed: tuple[Stage, ...]) -> dict[str, Stage]:
     for stage in listed:
         stages[stage.name] = stage
         for method in METHODS.values():
-            if method.stages[-1] == stage.name:
-                make, arguments = "eas_core.runs.tested:tested", (method.name,)
-                stages[method.tested] = Stage(method.tested, stage.name, (), make, arguments, result="tested")
+            for pick in method.picks if method.stages[-1] == stage.name else ():
+                name, make, arguments = method.stage_of(pick), "eas_core.runs.tested:tested", (method.name, pick)
+                stages[name] = Stage(name, stage.name, (), make, arguments, result="tested")
     return stages
 
 
@@ -189,7 +255,7 @@ def _with_tests(listed: tuple[Stage, ...]) -> dict[str, Stage]:
 #: :meta hide-value:
 STAGES = _with_tests(_LISTED)
 #: The stages that score networks on the test split; the last one, the networks of EAS in another supernet.
-TESTED = (*(method.tested for method in METHODS.values()), "tested-same")
+TESTED = (*(method.stage_of(pick) for method in METHODS.values() for pick in method.picks), "tested-same")
 
 
 def lineage(stage: str) -> list[str]:

@@ -150,6 +150,20 @@ def nest(gates: Tensor) -> Tensor:
     return torch.stack([first, first * second], dim=-1)
 
 
+def one_hot_of_gates(gates: Tensor) -> Tensor:
+    """:func:`one_hot` of gates (..., 90) -> (..., 135), differentiable: what is 0 or 1 has the gates' gradients.
+
+    A choice 0, 1, 2 of a pair is 1 - g1, g1 - g1 g2, g1 g2; a unit's third and fourth block exist as far as its depth
+    gates are on.
+    """
+    first, second = nest(gates).unbind(-1)  # (..., 45), the second with the first only
+    choice = torch.stack([1 - first, first - second, second], dim=-1)  # (..., 45, 3)
+    depth = torch.stack([first, second], dim=-1)[..., DEPTH_PAIRS, :]  # (..., 5, 2)
+    exists = torch.cat([torch.ones_like(depth), depth], dim=-1).flatten(-2)  # (..., 20)
+    ones = torch.ones_like(exists[..., :UNITS])
+    return (choice * torch.cat([exists, exists, ones], dim=-1)[..., None]).flatten(-2)
+
+
 def from_gates(gates: Tensor) -> list[Architecture]:
     """The architectures that binary gates (n, 90) encode; another shape raises :class:`SpaceError`."""
     if gates.ndim != 2 or gates.shape[1] != GATES:
