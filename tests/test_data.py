@@ -15,11 +15,13 @@ from data_prep import tiny_imagenet
 from data_prep.catalogue import SOURCES
 from data_prep.partition import hold_out
 from eas_core.base import records
-from eas_core.base.errors import CheckpointError, DataError
+from eas_core.base.errors import CheckpointError, DataError, EASError
 from eas_core.base.random import rng
 from eas_core.data import sources, splits
 from eas_core.data.splits import MEAN, STD, augment, epoch_order, normalise
+from eas_core.runs.run import make_run, plan
 from eas_core.settings import profiles, schema
+from eas_core.settings.stages import STAGES
 from eas_core.training.train_supernet import batch, steps_of
 
 SETTINGS = profiles.load("smoke").data
@@ -272,3 +274,49 @@ def test_profiles_name_their_classes():
     photographs = sources.class_ids(with_settings(source="tiny-imagenet"))
     assert len(photographs) == 10
     assert all(len(wnids) == 6 and wnids[0].startswith("n0") for wnids in photographs.values())
+
+
+# ---------------------------------------------------------------- the validation split in two, images of each seed's own
+
+
+def test_the_last_images_of_each_class_are_set_apart():
+    labels = torch.tensor([0, 0, 0, 1, 1, 2, 2, 2, 2])
+    images = torch.arange(9, dtype=torch.uint8)[:, None, None, None].expand(9, 3, 8, 8)
+    learn, rank = splits.parted(splits.Split("valid", images, labels, "d"), 1)
+    assert learn.labels.tolist() == [0, 0, 1, 2, 2, 2] and rank.labels.tolist() == [0, 1, 2]
+    assert learn.images[:, 0, 0, 0].tolist() == [0, 1, 3, 5, 6, 7] and rank.images[:, 0, 0, 0].tolist() == [2, 4, 8]
+    assert len({learn.digest, rank.digest, "d"}) == 3
+    with pytest.raises(EASError, match="specialize.images_per_class: 2, but class 1 has 2 validation images"):
+        splits.parted(splits.Split("valid", images, labels, "d"), 2)
+
+
+def test_a_run_learns_from_all_validation_images_or_from_those_that_rank_no_candidates(tmp_path):
+    whole = make_run("smoke", root=tmp_path, device="cpu")
+    learn, rank = whole.validation()
+    assert learn is rank and len(learn) == 60 * whole.profile.data.valid_per_class
+    parts = make_run("smoke", root=tmp_path, device="cpu", overrides=["specialize.images_per_class=3"]).validation()
+    assert [len(part) for part in parts] == [len(learn) - 180, 180]
+    assert not parts[0].fingerprints() & parts[1].fingerprints()
+    changed = {name for name in STAGES if whole.key(name) != _key("specialize.images_per_class=3", name, tmp_path)}
+    assert {"generator", "pairs", "specialized", "reranked", "multi_path"} <= changed
+    assert not changed & {"data", "teacher", "supernet"}
+
+
+def _key(setting: str, stage: str, root) -> str:
+    return plan("smoke", root=root, overrides=[setting]).key(stage)
+
+
+def test_without_a_seed_of_its_own_the_data_are_drawn_with_the_runs(tmp_path):
+    def of(seed, data_seed):
+        return plan("smoke", seed, tmp_path, [f"data.seed={data_seed}"])
+
+    for seed in (0, 7):  # 0 is the setting's default, which keys leave out
+        for stage in ("data", "teacher", "tested-EAS"):
+            assert of(seed, "null").folder(stage) == of(seed, seed).folder(stage)
+            assert of(seed, "null").settings(stage) == of(seed, seed).settings(stage)
+    assert of(7, "null").key("data") != of(8, "null").key("data")
+    assert of(7, 5).key("data") == of(8, 5).key("data")
+    (test,), (other,) = (replace(of(seed, "null"), device="cpu").splits("test") for seed in (7, 8))
+    assert not test.fingerprints() & other.fingerprints()
+    with pytest.raises(DataError, match="data.seed: null"):
+        splits.load(of(7, "null").profile.data, 32, tmp_path / "elsewhere")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import random
 
 import numpy as np
@@ -72,6 +73,27 @@ def test_what_is_returned_is_what_the_predictor_says_of_it():
         said = predictor(one_hot_of_index(to_index([best.architecture for best in found])))
     assert found[0].predicted == pytest.approx(said[0, 2].item())
     assert found[1].predicted == pytest.approx(said[1].mean().item())
+
+
+@pytest.mark.parametrize("keep", [1, 4, 30])  # fewer, and more than a population has parents
+def test_runners_up_are_other_networks_that_keep_the_budget_best_first(keep):
+    objective, budgets = search_objective(random_predictor(), [0, None]), [1.2, 2.0]
+    found, _ = evolve(objective, SMALL, budgets, QUICK, rng(0), tolerance=0.2, keep=keep)
+    alone, _ = evolve(objective, SMALL, budgets, QUICK, rng(0), tolerance=0.2)
+    for scenario, (best, budget) in enumerate(zip(found, budgets, strict=True)):
+        everyone = (best, *best.runners_up)
+        assert best.architecture == alone[scenario].architecture and alone[scenario].runners_up == ()
+        assert len({one.architecture for one in everyone}) == len(everyone) == keep
+        assert all(0.8 * budget <= one.madds <= budget for one in everyone)
+        values = [one.predicted for one in everyone]
+        index = to_index([one.architecture for one in everyone])
+        assert values == sorted(values, reverse=True)
+        assert objective(index, torch.full((keep,), scenario)).tolist() == pytest.approx(values)
+
+
+def test_where_few_networks_keep_the_budget_there_are_as_many_as_there_are():
+    (best,), _ = evolve(search_objective(random_predictor(), [0]), SMALL, [LOW + 1e-9], QUICK, rng(0), keep=3)
+    assert best.runners_up == () and math.isfinite(best.predicted)
 
 
 def test_each_scenario_is_searched_for_its_own_objective():

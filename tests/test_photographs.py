@@ -32,7 +32,7 @@ from eas_core.base.errors import DataError, ProfileError
 from eas_core.base.random import rng
 from eas_core.data import photographs, sources
 from eas_core.data.photographs import Photographs, crop_box, crop_numbers
-from eas_core.data.splits import Split, augmented, load, normalise
+from eas_core.data.splits import Split, augmented, load, normalise, parted
 from eas_core.runs import releases, trained
 from eas_core.runs.run import Run, make_run
 from eas_core.settings import profiles, schema
@@ -508,3 +508,15 @@ def test_the_command_line_says_in_one_line_what_is_missing(tmp_path, capsys):
         assert cli.main([*command, *words]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "data.path: not set" in line and "eas prepare" in line
+
+
+def test_some_of_the_photographs_are_what_they_are_in_the_whole(splits):
+    whole = next(split for split in splits if split.name == "train")
+    learn, rank = parted(whole, 1)
+    assert len(learn) + len(rank) == len(whole) and len(rank) == 60
+    assert not learn.fingerprints() & rank.fingerprints()
+    last = (whole.labels.diff() != 0).nonzero().flatten().tolist() + [len(whole) - 1]  # of each class
+    assert torch.equal(rank.images[:], whole.images[torch.tensor(last)])
+    part = rank.at(torch.tensor([3, 5]))  # a part of a part
+    assert torch.equal(part.images[:], rank.images[torch.tensor([3, 5])]) and part.labels.tolist() == [3, 5]
+    assert part.fingerprints() < rank.fingerprints() and part.to("cpu").images.shape == (2, 3, SIZE, SIZE)

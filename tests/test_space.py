@@ -27,6 +27,7 @@ from eas_core.space.search_space import (
     make_divisible,
     nest,
     one_hot,
+    one_hot_of_gates,
     one_hot_of_index,
     sample,
     space_size,
@@ -259,3 +260,23 @@ def test_an_impossible_index_is_one_clear_line(index):
     with pytest.raises(SpaceError, match="index: ") as error:
         from_index(index)
     one_line(error.value)
+
+
+@given(st.lists(architectures(), min_size=1, max_size=4))
+def test_one_hot_codes_of_gates_are_those_of_their_architectures(chosen):
+    gates = to_gates(chosen).requires_grad_()
+    codes = one_hot_of_gates(gates)
+    assert torch.equal(codes.detach(), one_hot(chosen))
+    codes.sum().backward()
+    assert gates.grad.isfinite().all()
+
+
+def test_the_codes_gradient_is_that_of_the_choice():
+    """The largest network's last depth gate makes the last block of its unit exist."""
+    gates = to_gates([LARGEST])[0].requires_grad_()
+    weight = torch.zeros(135)
+    weight[5 * 3 + 2] = 1.0  # kernel 7 of the second unit's second block: there with any depth
+    weight[3 * 3 + 2] = 2.0  # of the first unit's fourth block: only with depth 4
+    (weight * one_hot_of_gates(gates)).sum().backward()
+    found = {place: gates.grad[place].item() for place in gates.grad.nonzero().flatten().tolist()}
+    assert found == {10: 1.0, 11: 1.0, 6: 2.0, 7: 2.0, 80: 2.0, 81: 2.0}

@@ -1,5 +1,6 @@
 """EAS inference never returns a network above its budget, and a scenario's proposal is the same in any batch."""
 
+import math
 from functools import cache
 
 import pytest
@@ -12,12 +13,15 @@ from test_multi_path import path_generator
 from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator, hard_gates, relaxed_gates
+from eas_core.search.gate_statistics import gate_statistics
 from eas_core.search.specialize import (
     TOGETHER,
     Proposal,
     draw_gates,
+    most_probable,
     nearest_feasible,
     propose,
+    ranked,
     scenario_rng,
     specialize,
 )
@@ -257,3 +261,47 @@ def test_a_proposal_without_candidates_is_refused():
     calibration = schema.Calibration(images=24, batch_size=12)
     with pytest.raises(SpaceError, match=r"^proposal\.candidates: \(\) is empty, [^\n]*$"):
         specialize(Proposal(1, 2.0, (), False), supernet, train, valid, TASKS, calibration, 5, seed=0)
+
+
+@pytest.mark.parametrize("task", [1, None], ids=["of a task", "of all tasks"])
+def test_the_first_candidate_is_reported_beside_the_best(task):
+    supernet, (train, valid) = random_supernet().float(), (random_split("train"), random_split("valid"))
+    calibration = schema.Calibration(images=16, batch_size=8)
+    candidates = tuple(from_gates((torch.rand(5, GATES, generator=rng(1)) > 0.5).float()))
+    first, best = ranked(candidates, task, supernet, train, valid, TASKS, calibration, 8, 0)
+    each = [ranked((one,), task, supernet, train, valid, TASKS, calibration, 8, 0)[0] for one in candidates]
+    assert first.architecture == candidates[0] and first.valid_loss == each[0].valid_loss
+    wanted = max(each, key=lambda one: (one.valid_accuracy, -one.valid_loss))
+    assert (best.architecture, best.madds) == (wanted.architecture, cost(wanted.architecture))
+
+
+def test_the_most_probable_architecture_is_the_nearest_to_the_logits_of_each_scenario():
+    network, scenarios = generator(scale=20.0), [(0, LOW * 1.1), (2, HIGH * 0.9)]
+    with torch.no_grad():
+        z = network.double()(torch.tensor([0, 2]), torch.tensor([b for _, b in scenarios], dtype=torch.float64))
+    wanted = [nearest_feasible(row, SMALL, budget) for row, (_, budget) in zip(z, scenarios, strict=True)]
+    assert most_probable(network, SMALL, scenarios) == wanted
+
+
+# ---------------------------------------------------------------- what a generator has learnt
+
+
+def told(z: torch.Tensor) -> ArchitectureGenerator:
+    """A generator that gives each of three tasks the same logits z (3, 90), whatever the budget."""
+    network = generator()
+    network.forward = lambda task, budget: z.double()[task]
+    return network
+
+
+def test_gate_statistics_by_hand():
+    settings_ = schema.Specialize(samples=400, candidates=1, budgets=(1.5,), tolerance=0.1)
+    even = gate_statistics(told(torch.zeros(3, GATES)), SMALL, 3, settings_, 0)[0]
+    assert even["deviation"] == 0 and even["entropy"] == pytest.approx(math.log(2)) and even["budget"] == 1.5
+    assert 0 < even["keeping"] < 0.5 and even["cost_error"] > 0.05
+    sure = torch.full((3, GATES), -50.0)
+    sure[2] = 50.0  # the third task has the largest network
+    found = gate_statistics(told(sure), SMALL, 3, settings_, 0)[0]
+    assert found["deviation"] == pytest.approx((2 / 9) ** 0.5) and found["entropy"] < 1e-9 and found["keeping"] == 0
+    assert found["cost_error"] == pytest.approx((2 * abs(LOW - 1.5) + abs(HIGH - 1.5)) / 4.5)
+    exact = schema.Specialize(samples=4, candidates=1, budgets=(LOW * 1.01,), tolerance=0.1)
+    assert gate_statistics(told(torch.full((3, GATES), -50.0)), SMALL, 3, exact, 0)[0]["keeping"] == 1

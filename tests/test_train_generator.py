@@ -12,8 +12,13 @@ from hypothesis import strategies as st
 
 from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator
+from eas_core.network.multi_path import PATH_HEADS
 from eas_core.network.supernet import Supernet, initialise
+from eas_core.search.amortised import train_amortised
+from eas_core.search.predictor import AccuracyPredictor
 from eas_core.settings import profiles, schema
+from eas_core.space.search_space import BLOCKS
+from eas_core.training.loop import Stopped
 from eas_core.training.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator
 
 SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
@@ -127,3 +132,82 @@ def test_the_validation_loss_reaches_the_generator(tmp_path):
         train_generator(network, supernet, split, TASKS, profile, 0, tmp_path / name, progress=False)
         trained.append(bits(network.state_dict()))
     assert trained[0] != trained[1]
+
+
+# ---------------------------------------------------------------- learning rate and average
+
+
+@pytest.mark.parametrize("multi_path", [False, True], ids=["gates", "paths"])
+def test_the_learning_rate_stays_or_falls_as_a_cosine(tmp_path, monkeypatch, multi_path):
+    rates = {}
+    for schedule in ("constant", "cosine"):
+        network, supernet = fresh_pair()
+        if multi_path:
+            network = ArchitectureGenerator(3, (0.6, 2.6), 4, 8, 16, PATH_HEADS)
+            network.initialise(rng(0, "g"))
+        seen = rates.setdefault(schedule, [])
+        step = torch.optim.Adam.step
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                torch.optim.Adam,
+                "step",
+                lambda self, seen=seen, step=step: (seen.append(self.param_groups[0]["lr"]), step(self))[1],
+            )
+            more = ["generator.steps=4", "multi_path.steps=4", f"generator.schedule={schedule}"]
+            train(
+                network,
+                supernet,
+                small_profile(*more, "generator.optimizer={kind: adam, lr: 0.1}"),
+                tmp_path / schedule,
+            )
+    assert rates["constant"] == [0.1] * 4
+    assert rates["cosine"] == pytest.approx([0.05 * (1 + math.cos(math.pi * i / 4)) for i in range(4)])
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_the_weights_returned_are_the_average_of_those_after_each_step(tmp_path, decay):
+    """By hand: the first step's weights, then half of what there is and half of the next step's."""
+    after = []
+    for steps in (1, 2, 3):
+        network, supernet = fresh_pair()
+        train(network, supernet, small_profile(f"generator.steps={steps}"), tmp_path / str(steps))
+        after.append(network.lstm.weight_ih_l0.detach())
+    network, supernet = fresh_pair()
+    more = ("generator.steps=3", f"generator.averaging={decay}")
+    train(network, supernet, small_profile(*more), tmp_path / "averaged")
+    wanted = 0.5 * (0.5 * after[0] + 0.5 * after[1]) + 0.5 * after[2] if decay else after[2]
+    torch.testing.assert_close(network.lstm.weight_ih_l0.detach(), wanted)
+
+
+def test_an_interrupted_average_continues(tmp_path):
+    profile = small_profile("generator.steps=4", "generator.averaging=0.9", "generator.schedule=cosine")
+    whole, supernet = fresh_pair()
+    train(whole, supernet, profile, tmp_path / "whole")
+    for _ in range(4):
+        pieces, supernet = fresh_pair()
+        arguments = (pieces, supernet, random_split("valid"), TASKS, profile, 0, tmp_path / "pieces")
+        try:
+            train_generator(*arguments, progress=False, deadline=0.0)
+        except Stopped:
+            continue
+    assert bits(pieces.state_dict()) == bits(whole.state_dict())
+
+
+# ---------------------------------------------------------------- amortised search
+
+
+def test_amortised_search_finds_what_its_teacher_likes_within_the_budget(tmp_path):
+    """The teacher: task 0 wants kernels of 7, task 1 wants none, task 2 does not care."""
+    teacher = AccuracyPredictor(SMALL, 3, hidden=4, layers=1)
+    with torch.no_grad():
+        for parameter in teacher.parameters():
+            parameter.zero_()
+        teacher.hidden[0].weight[0, 2 : 3 * BLOCKS : 3] = 1.0  # counts kernels of 7
+        teacher.head.weight[:, 0] = torch.tensor([0.05, -0.05, 0.0])
+    profile = small_profile("amortised={steps: 150, scenarios_per_step: 16, lam: 1.0}", "generator.averaging=0.9")
+    network, _ = fresh_pair()
+    curve, _ = train_amortised(network, teacher, SMALL, profile, 0, tmp_path, progress=False)
+    assert curve[-1]["cost error"] < curve[0]["cost error"]
+    with torch.no_grad():
+        p = torch.sigmoid(network(torch.arange(3), torch.full((3,), 1.6)))[:, : 2 * BLOCKS].mean(1)
+    assert p[0] > p[2] + 0.1 and p[1] < p[2] - 0.1

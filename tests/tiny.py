@@ -35,6 +35,7 @@ SMALL = [  # beside the profile smoke
     *("calibration.images=24", "calibration.batch_size=16"),  # the last batch is shorter
     *("generator.steps=3", "generator.task_images=4", "generator.context_images=4"),
     *("multi_path.steps=1", "multi_path.scenarios_per_step=1"),
+    *("amortised.steps=3", "amortised.scenarios_per_step=12"),
     *("specialize.samples=64", "specialize.candidates=2", "specialize.budgets=[3.6]"),
     *("pairs.count=10", "pairs.costs=budgets", "pairs.images_per_class=1", "pairs.hold_out=0.4"),
     *("predictor.epochs=5", "predictor.batch_size=4", "predictor.hidden=16"),

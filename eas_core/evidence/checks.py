@@ -154,7 +154,7 @@ def check(evidence: list[dict]) -> None:
         for name, stage in sorted(set.union(*made) - own):
             raise DataError(f"evidence: seed {entry['seed']} has no {stage} of {name}, another seed has")
     settings: dict[str, tuple[str, str]] = {}
-    tested: dict[str, tuple[object, str]] = {}
+    tested: dict[object, dict[str, tuple[object, str]]] = {}  # by the drawing of the images
     for entry in evidence:
         for name, variant in entry["variants"].items():
             for stage, record in variant["records"].items():
@@ -162,10 +162,11 @@ def check(evidence: list[dict]) -> None:
                 _check_record(record, stage, entry["seed"], variant, where)
                 _agree(settings, _shared_settings(record, where), where, "evidence: of different profiles,")
                 if stage in TESTED:
+                    known = tested.setdefault(record["settings"]["data"].get("seed"), {})
                     images = {"test_digest": record["result"]["test_digest"]}
                     for row in record["result"]["rows"]:
                         images[f"n of {row['task']}"] = row["n"]
-                        _agree(tested, images, where, "evidence: tested on different images,")
+                        _agree(known, images, where, "evidence: tested on different images,")
 
 
 def check_result(record: dict, stage: str, where: str) -> None:
@@ -251,12 +252,12 @@ def _check_hits(row: dict, where: str) -> None:
 
 
 def _shared_settings(record: dict, where: str) -> dict[str, str]:
-    """What all records of one profile must have in common: all settings but the seed and what makes variants."""
+    """What all records of one profile must have in common: all settings but the seeds and what makes variants."""
     try:
         settings = queries.flat_settings(record)
     except AttributeError:
         raise DataError(f"{where}: settings hold a list of which not all entries are sections") from None
-    apart = ("seed.", "supernet.task_dropout.", "architectures.")
+    apart = ("seed.", "data.seed.", "supernet.task_dropout.", "architectures.")
     return {key: value for key, value in settings.items() if not f"{key}.".startswith(apart)}
 
 

@@ -27,14 +27,18 @@ class Estimate:
     seeds: int
 
 
-def estimate(values: np.ndarray, confidence: float = 0.95) -> Estimate:
+def estimate(values: np.ndarray, confidence: float = 0.95, own_images: bool = False) -> Estimate:
     """Mean of values (seeds, images), fractions, and its interval in percent, at 95 % unless told otherwise.
 
-    Images and seeds both vary, crosswise. The variance of the mean over images, Var_i(mean over seeds) / n, and that
-    over seeds, Var_s(mean over images) / S, add up (a little too much: what is particular to an image *and* a seed is in
-    both). Student's t with Satterthwaite's degrees of freedom; with one seed the interval covers the images only.
+    Where all seeds share their test images, images and seeds vary crosswise. The variance of the mean over images,
+    Var_i(mean over seeds) / n, and that over seeds, Var_s(mean over images) / S, add up (a little too much: what is
+    particular to an image *and* a seed is in both). Student's t with Satterthwaite's degrees of freedom; with one seed
+    the interval covers the images only. Where each of several seeds has ``own_images``, its mean varies for both reasons
+    already: Var_s(mean over images) / S alone, t with S - 1 degrees of freedom.
     """
     seeds, n = values.shape
+    if own_images and seeds > 1:
+        return estimate_of_few(values.mean(1), n, seeds, confidence)
     parts = [values.mean(0).var(ddof=1) / n]
     freedom = [n - 1]
     if seeds > 1:
@@ -49,9 +53,16 @@ def estimate(values: np.ndarray, confidence: float = 0.95) -> Estimate:
     return Estimate(100 * mean, 100 * (mean - half), 100 * (mean + half), n, seeds)
 
 
+def estimate_of_few(values: np.ndarray, n: int, seeds: int, confidence: float = 0.95) -> Estimate:
+    """Mean of values (k,), fractions, each independent of the others, and its interval in percent: t, k - 1 degrees."""
+    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * (values.var(ddof=1) / len(values)) ** 0.5
+    mean = float(values.mean())
+    return Estimate(100 * mean, 100 * (mean - half), 100 * (mean + half), n, seeds)
+
+
 def accuracy(records: list[dict], budget: float, task: str | None = None) -> Estimate:
     """Test accuracy in percent at one budget, of all tasks' images together or of one task's."""
-    return estimate(_right(records, [budget], task))
+    return estimate(_right(records, [budget], task), own_images=_own_images(records))
 
 
 def difference(
@@ -61,18 +72,23 @@ def difference(
 
     A record a seed, both in the same order; other seeds on one side raise :class:`DataError`.
     """
-    _same_conditions(ours + others)
+    for one, other in zip(ours, others, strict=False):
+        _same_conditions([one, other])
+        if one["result"]["test_digest"] != other["result"]["test_digest"]:
+            raise DataError("records: tested on different images (test_digest differs)")
     seeds = [[record["settings"]["seed"] for record in side] for side in (ours, others)]
     if seeds[0] != seeds[1]:
         raise DataError(f"records: seeds {seeds[0]} are compared with seeds {seeds[1]}; they must be the same")
-    return estimate(_right(ours, budgets, task) - _right(others, budgets, task), confidence)
+    values = _right(ours, budgets, task) - _right(others, budgets, task)
+    return estimate(values, confidence, _own_images(ours))
 
 
 def change(
     records: list[dict], first: float, last: float, task: str | None = None, confidence: float = 0.95
 ) -> Estimate:
     """Accuracy at the budget ``last`` minus that at ``first``, in points."""
-    return estimate(_right(records, [last], task) - _right(records, [first], task), confidence)
+    values = _right(records, [last], task) - _right(records, [first], task)
+    return estimate(values, confidence, _own_images(records))
 
 
 def cost(records: list[dict], budgets: list[float]) -> float:
@@ -96,8 +112,19 @@ def _right(records: list[dict], budgets: list[float], task: str | None) -> np.nd
     return np.stack(values)
 
 
+def _own_images(records: list[dict]) -> bool:
+    """Whether each record was tested on images of its own; only some that were raise :class:`DataError`."""
+    digests = {record["result"]["test_digest"] for record in records}
+    if len(digests) not in (1, len(records)):
+        raise DataError("records: some were tested on the same images, others on different ones (test_digest differs)")
+    return len(digests) > 1
+
+
 def _same_conditions(records: list[dict]) -> None:
-    """Records of other test images, data or spaces cannot be compared: :class:`DataError` says what differs."""
+    """Records of other data or spaces cannot be compared: :class:`DataError` says what differs.
+
+    Seeds may have images of their own: another ``data.seed`` is another drawing of the same data.
+    """
     if not records:
         raise DataError("records: none given, at least one seed is needed")
     first = records[0]
@@ -105,8 +132,9 @@ def _same_conditions(records: list[dict]) -> None:
         for section in ("data", "space"):
             ours, theirs = first["settings"][section], record["settings"][section]
             for key in ours:
-                if ours[key] != theirs.get(key):
+                if (section, key) != ("data", "seed") and ours[key] != theirs.get(key):
                     values = f"{ours[key]} and {theirs.get(key)}"
                     raise DataError(f"records: of different profiles, {section}.{key} is {values}")
-        if first["result"]["test_digest"] != record["result"]["test_digest"]:
+        drawn = [one["settings"]["data"].get("seed") for one in (first, record)]
+        if drawn[0] == drawn[1] and first["result"]["test_digest"] != record["result"]["test_digest"]:
             raise DataError("records: tested on different images (test_digest differs)")

@@ -44,7 +44,7 @@ class Method:
     makes them and then tests what ``picks`` names (:data:`PICKS`). ``supernets`` says in which ones it searches: "own", the profile's, "plain" for that and
     the one without task dropout, or "every" one; methods of "plain" are those that know no task dropout, and Table I has
     them from there. ``color`` and ``marker`` are its look in all figures, ``label`` its name in Figure IV ("": it is not
-    in it); ``table_1`` says whether Table I has a row of it.
+    in it); ``table_1`` says whether Table I has a row of it, ``extension`` that it is ours and in no figure of the paper.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Method:
     marker: str
     label: str = ""
     table_1: bool = True
+    extension: bool = False
     picks: tuple[str, ...] = ("chosen", "first")
 
     @property
@@ -93,6 +94,7 @@ METHODS = {
             "#56B4E9",
             "P",
             table_1=False,
+            extension=True,
             picks=_DRAWN,
         ),
         Method(
@@ -198,12 +200,12 @@ _LISTED = (
     Stage(
         "evolved",
         "predictor",
-        ("evolution", "specialize.budgets", "specialize.tolerance"),
+        ("evolution", "specialize.budgets", "specialize.tolerance", "specialize.candidates"),
         _OFA + "evolved",
         result="evolved",
         version=2,  # rows hold runners-up
     ),
-    Stage("reranked", "evolved", ("calibration", "specialize"), _OFA + "reranked", result="evolved"),
+    Stage("reranked", "evolved", ("calibration", "specialize.images_per_class"), _OFA + "reranked", result="evolved"),
     # amortised search
     Stage(
         "amortised",

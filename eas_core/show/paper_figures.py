@@ -252,8 +252,9 @@ def method_differences(evidence: list[dict], plain_baselines: bool = False) -> F
     methods = {
         name: records_of(evidence, method.tested, q=0.0 if plain_baselines and method.supernets == "plain" else None)
         for name, method in METHODS.items()
+        if not method.extension
     }
-    baselines = sorted(METHODS.keys() - {"EAS"}, key=lambda name: (METHODS[name].supernets != "plain", name))
+    baselines = sorted(methods.keys() - {"EAS"}, key=lambda name: (METHODS[name].supernets != "plain", name))
     pairs = [("EAS", name, METHOD_STYLE[name]) for name in baselines]
     pairs.append(("OFA-T", "OFA-V", {"color": "k", "marker": "x"}))
     series = [

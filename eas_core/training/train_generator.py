@@ -124,7 +124,7 @@ def _choices(
         paths = path_weights(z)
         weights = list(map(PathWeights, paths.blocks[:count].unbind(), paths.depths[:count].unbind()))
         return weights, expected_madds_millions(supernet.space, paths)
-    gates = sample_gates(z, settings.tau, draw)
+    gates = sample_gates(z, settings.tau, draw, settings.estimator)
     return list(gates[:count].unbind()), madds_millions(supernet.space, gates)
 
 
