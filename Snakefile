@@ -52,13 +52,14 @@ NOTEBOOKS = {
     "08_results": ["results"],
     "09_architectures": ["EAS"],
     "10_baselines": KINDS,
+    "15_fair_comparison": KINDS,
     "11_ablations": KINDS,
     "12_claims": KINDS,
     "13_photographs": [],
     "01_quickstart": ["results"],
     "index": KINDS, # the cover
 }
-ALL_SEEDS = ("10_baselines", "11_ablations", "12_claims")  # the others show SEED only
+ALL_SEEDS = ("10_baselines", "15_fair_comparison", "11_ablations", "12_claims")  # the others show SEED only
 LIBRARY = sorted(
     str(path)
     for folder, pattern in (("eas_core", "**/*.py"), ("eas_core", "widgets/*.[jc]s*"), ("data_prep", "**/*.py"))

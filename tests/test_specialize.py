@@ -259,7 +259,7 @@ def test_the_best_candidate_on_the_validation_split_wins(candidates):
 def test_a_proposal_without_candidates_is_refused():
     supernet, train, valid = random_supernet(), random_split("train"), random_split("valid")
     calibration = schema.Calibration(images=24, batch_size=12)
-    with pytest.raises(SpaceError, match=r"^proposal\.candidates: \(\) is empty, [^\n]*$"):
+    with pytest.raises(SpaceError, match=r"^candidates: \(\) is empty, [^\n]*$"):
         specialize(Proposal(1, 2.0, (), False), supernet, train, valid, TASKS, calibration, 5, seed=0)
 
 

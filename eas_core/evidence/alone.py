@@ -57,7 +57,8 @@ def _line(name: str, pick: str, records: list[dict], one_for_all: list[dict], re
         chosen = budgets if level is None else [level]
         if one_for_all and (name, pick) != ("OFA-V", "first"):
             over_one[level] = compare.difference(records, one_for_all, chosen)
-        if results and all(comparisons(record) for record in results):
+        drawn = [len(row["random_accuracy"]) for record in results for row in comparisons(record)]
+        if drawn and (len(records) > 1 or min(drawn) > 1):
             over_random[level] = over_random_architectures(records, results, chosen)
     by_level = [[row for r in records for row in r["result"]["rows"] if row["budget"] == b] for b in budgets]
     return Line(
@@ -98,3 +99,36 @@ def gates(evidence: list[dict], stage: str = "specialized") -> list[dict[str, fl
     return [
         {key: float(np.mean([row[key] for row in level])) for key in level[0]} for level in zip(*found, strict=True)
     ]
+
+
+def crossed(evidence: list[dict], method: str) -> np.ndarray | None:
+    """The cross table at the middle budget, (T, T) in percent, a mean over seeds; None if the evidence has none.
+
+    Row i is the first candidate that the method found for task i, column j the test images of task j.
+    """
+    records = records_of(evidence, METHODS[method].stage_of("first"))
+    tables = [[row["by_task"] for row in r["result"]["rows"] if "by_task" in row] for r in records]
+    return 100 * np.mean(tables, axis=0) if tables and all(tables) else None
+
+
+def knowing_the_task(evidence: list[dict], method: str) -> Estimate | None:
+    """What it brings to know the task, in points: the cross table's diagonal minus the mean of all else.
+
+    The interval is over seeds (t), with one seed over tasks.
+    """
+    gaps = []
+    for entry in evidence:
+        table = crossed([entry], method)
+        if table is None:
+            return None
+        tasks = len(table)
+        others = (table.sum(0) - np.diag(table)) / (tasks - 1)  # on a task's images, by the other tasks' networks
+        gaps.append((np.diag(table) - others) / 100)
+    values = gaps[0] if len(gaps) == 1 else np.array([gap.mean() for gap in gaps])
+    n = sum(row["n"] for row in _rows(evidence, method) if "by_task" in row)
+    return compare.estimate_of_few(values, n, seeds=len(gaps))
+
+
+def _rows(evidence: list[dict], method: str) -> list[dict]:
+    rows: list[dict] = records_of(evidence, METHODS[method].stage_of("first"))[0]["result"]["rows"]
+    return rows

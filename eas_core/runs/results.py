@@ -41,7 +41,7 @@ def _evaluate_all(run: Run) -> Made:
     evaluate = partial(score, split=test, tasks=tasks, batch_size=settings.batch_size)
 
     budgets = run.profile.specialize.budgets
-    middle = budgets[len(budgets) // 2]  # where more random architectures show how much equal cost leaves open
+    middle = run.profile.specialize.middle  # where more random architectures show how much equal cost leaves open
     comparisons = []
     for budget in bar(run, budgets, "evaluate"):
         level = [row for row in rows if row["budget"] == budget]

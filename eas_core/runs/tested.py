@@ -38,13 +38,15 @@ def tested(run: Run, method: str, pick: str = "chosen") -> dict:
 
     "correct" says of each test image of the row's task whether the network was right
     (:func:`eas_core.search.evaluate.unpack`), so that any two methods can be compared on the same images afterwards.
+    At the middle budget "by_task" of a first candidate is its accuracy on every task's images: a row of the cross table.
     """
     if method not in METHODS:
         raise EASError(f"method: {method!r} is not one of {', '.join(METHODS)}")
     if pick not in METHODS[method].picks:
         raise EASError(f"pick: {pick!r} is not one of {', '.join(METHODS[method].picks)}")
     stage = METHODS[method].stage_of(pick)
-    return once(run, stage, lambda _: _test(run, searched(run, method, pick), stage))
+    cross = pick == "first" and method != "OFA-V"  # which has the same network for all tasks
+    return once(run, stage, lambda _: _test(run, searched(run, method, pick), stage, cross))
 
 
 def tested_as(run: Run, other: Run) -> dict:
@@ -52,18 +54,23 @@ def tested_as(run: Run, other: Run) -> dict:
     return once(run, "tested-same", lambda _: _test(run, searched(other, "EAS"), "tested-same"), other)
 
 
-def _test(run: Run, rows: list[dict], name: str) -> Made:
+def _test(run: Run, rows: list[dict], name: str, cross: bool = False) -> Made:
     started = time.monotonic()
     weights, _ = supernet(run)
     train, test = run.splits("train", "test")
     tasks, done = run.tasks, []
+    middle = run.profile.specialize.middle
     build = partial(network_of, run, weights, train=train)
     networks: dict[Architecture, Network] = {}
     for row in bar(run, rows, name):
         architecture = Architecture.from_dict(row["architecture"])
         if architecture not in networks:
             networks = {architecture: build(architecture)}  # OFA-V has one for all tasks, in consecutive rows
-        index = test.of_task(tasks, tasks.index(row["task"]))
+        task, every = tasks.index(row["task"]), cross and row["budget"] == middle
+        index = None if every else test.of_task(tasks, task)
         scores = score(networks[architecture], test, tasks, index, run.profile.evaluation.batch_size)
-        done.append({**row, **scores.summary(), "correct": pack(scores.correct)})
+        right = pack(scores.correct[scores.task == task])
+        done.append({**row, **scores.summary(task), "correct": right})
+        if every:
+            done[-1]["by_task"] = [scores.accuracy(t) for t in range(len(tasks))]
     return {"rows": done, "test_digest": test.digest}, time.monotonic() - started

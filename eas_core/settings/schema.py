@@ -305,6 +305,11 @@ class Specialize(Settings):
     #: Levels of the results table, millions of multiply-adds.
     budgets: tuple[Positive, ...] = Field(min_length=1)
 
+    @property
+    def middle(self) -> float:
+        """The level at which more is measured than at the others."""
+        return self.budgets[len(self.budgets) // 2]
+
 
 class Evaluation(Settings):
     """The final evaluation on the test split."""
