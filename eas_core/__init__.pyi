@@ -1,6 +1,6 @@
 # What `from eas_core import ...` offers: eas_core/__init__.py reads the imports, type checkers read all of it.
 from eas_core.base.errors import CheckpointError, DataError, EASError, ProfileError, SpaceError
-from eas_core.data.sources import TaskSet
+from eas_core.data.tasks import TaskSet
 from eas_core.network.calibrate import calibrate
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet

@@ -20,7 +20,7 @@ from eas_core.base import files, records
 from eas_core.base.devices import ALONE, Devices, settle
 from eas_core.base.errors import EASError
 from eas_core.data import sources
-from eas_core.data.sources import TaskSet
+from eas_core.data.tasks import TaskSet
 from eas_core.settings import profiles, schema
 from eas_core.settings.stages import settings_of, versions
 from eas_core.space.count import check_budget

@@ -136,7 +136,7 @@ class Shrinking(Settings):
 
 
 class TaskDropout(Settings):
-    """Task dropout: :func:`eas_core.data.tasks.task_dropout_mask` and :func:`eas_core.data.tasks.apply_mask`."""
+    """Task dropout: :func:`eas_core.data.task_dropout.task_dropout_mask` and :func:`eas_core.data.task_dropout.apply_mask`."""
 
     #: Drop rate of Eq. (A)-(B).
     q: Fraction

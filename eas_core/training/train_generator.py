@@ -15,7 +15,8 @@ from torch import Tensor
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.random import rng
 from eas_core.data.splits import Split, normalise
-from eas_core.data.tasks import TaskSet, own_task_logits
+from eas_core.data.task_dropout import own_task_logits
+from eas_core.data.tasks import TaskSet
 from eas_core.network.generator import ArchitectureGenerator, sample_gates
 from eas_core.network.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
 from eas_core.network.norm import synchronised

@@ -16,7 +16,8 @@ from torch import Tensor
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.random import rng
 from eas_core.data.splits import Split, augmented, epoch_order, normalise
-from eas_core.data.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
+from eas_core.data.task_dropout import apply_mask, own_task_logits, task_dropout_mask
+from eas_core.data.tasks import TaskSet
 from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
