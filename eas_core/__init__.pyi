@@ -13,7 +13,8 @@ from eas_core.search.evaluate import score
 from eas_core.search.specialize import propose, specialize
 from eas_core.settings.profiles import load as load_profile
 from eas_core.space.architecture import LARGEST, SMALLEST, Architecture, SearchSpace
-from eas_core.space.count import budget_range, madds, params
+from eas_core.space.budget import budget_range
+from eas_core.space.count import madds, params
 from eas_core.space.search_space import sample
 
 __version__: str
