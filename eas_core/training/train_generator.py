@@ -6,7 +6,9 @@ profiles use several, and extra scenarios that enter the cost term only (they ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,7 @@ from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
 from eas_core.space.cost import madds_millions
-from eas_core.training.loop import make_optimizer, mean_of, train
+from eas_core.training.loop import Numbers, Options, make_optimizer, mean_of, train
 
 
 def cost_loss(cost: Tensor, budget: Tensor) -> Tensor:
@@ -55,8 +57,8 @@ def train_generator(
     seed: int,
     folder: Path,
     devices: Devices = ALONE,
-    **loop,
-) -> tuple[list[dict], float]:
+    **loop: Unpack[Options],
+) -> tuple[list[dict[str, float]], float]:
     """Train the generator in place; returns (training curve, seconds).
 
     A generator with the heads of :mod:`eas_core.network.multi_path` trains its path weights instead of gates. The supernet runs
@@ -90,14 +92,16 @@ def train_generator(
         logits, labels = devices.forward(run, normalise(images), which)[: len(own)], labels[: len(own)]
         return F.cross_entropy(own_task_logits(logits, labels, tasks), labels)
 
-    def step(index: int) -> dict[str, Tensor]:
+    def step(index: int) -> Numbers:
         draw = rng(seed, "generator", index)
         count = length.scenarios_per_step
         task, budget = draw_scenarios(count + settings.cost_scenarios, len(tasks), settings.budget, draw)
         z = generator(task, budget)  # on the CPU, where it checks them
         if multi_path:
             paths = path_weights(z)
-            choices = list(map(PathWeights, paths.blocks[:count].unbind(), paths.depths[:count].unbind()))
+            choices: Sequence[Tensor | PathWeights] = list(
+                map(PathWeights, paths.blocks[:count].unbind(), paths.depths[:count].unbind())
+            )
             cost = expected_madds_millions(supernet.space, paths)
         else:
             gates = sample_gates(z, settings.tau, draw)
