@@ -27,8 +27,8 @@ from eas_core.base.errors import EASError
 from eas_core.base.parsing import parse_json
 from eas_core.base.random import rng
 from eas_core.data import sources
-from eas_core.data.sources import TaskSet
 from eas_core.data.splits import Split
+from eas_core.data.tasks import TaskSet
 from eas_core.network.generator import GATE_HEADS, ArchitectureGenerator
 from eas_core.network.multi_path import PATH_HEADS
 from eas_core.network.supernet import Supernet, initialise

@@ -36,7 +36,7 @@ from eas_core.evidence import claims  # noqa: E402
 from eas_core.evidence.verdicts import Claim  # noqa: E402
 from eas_core.runs import jobs, trained  # noqa: E402
 from eas_core.runs.run import make_run  # noqa: E402
-from eas_core.widgets import scenario  # noqa: E402
+from eas_core.widgets import explorer_data  # noqa: E402
 
 KINDS = {
     "Figure": "figure",
@@ -301,9 +301,10 @@ def faults(html: Path, profile: str, seeds: list[int], seed: int, runs: str, ove
     judged = claims.judge([jobs.collect(make_run(profile, s, runs, overrides), False) for s in seeds])
     yield from (f"executed/12_claims: {fault}" for fault in claims_faults(site.soup("executed/12_claims.html"), judged))
     run = make_run(profile, seed, runs, overrides)
-    weights = scenario.weight_bytes(trained.generator(run)[0])
+    weights = explorer_data.weight_bytes(trained.generator(run)[0])
     yield from (
-        f"index: {fault}" for fault in explorer_faults((html / "index.html").read_text(), scenario.facts(run), weights)
+        f"index: {fault}"
+        for fault in explorer_faults((html / "index.html").read_text(), explorer_data.facts(run), weights)
     )
 
 

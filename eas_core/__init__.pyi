@@ -1,6 +1,6 @@
 # What `from eas_core import ...` offers: eas_core/__init__.py reads the imports, type checkers read all of it.
 from eas_core.base.errors import CheckpointError, DataError, EASError, ProfileError, SpaceError
-from eas_core.data.sources import TaskSet
+from eas_core.data.tasks import TaskSet
 from eas_core.network.calibrate import calibrate
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet
@@ -13,7 +13,8 @@ from eas_core.search.evaluate import score
 from eas_core.search.specialize import propose, specialize
 from eas_core.settings.profiles import load as load_profile
 from eas_core.space.architecture import LARGEST, SMALLEST, Architecture, SearchSpace
-from eas_core.space.count import budget_range, madds, params
+from eas_core.space.budget import budget_range
+from eas_core.space.count import madds, params
 from eas_core.space.search_space import sample
 
 __version__: str

@@ -23,7 +23,7 @@ from eas_core.base.memory import PeakMemory
 from eas_core.base.random import rng
 from eas_core.data import splits
 from eas_core.data.splits import Split
-from eas_core.data.tasks import apply_mask, own_task_logits, task_dropout_mask
+from eas_core.data.task_dropout import apply_mask, own_task_logits, task_dropout_mask
 from eas_core.network.convolution import depthwise_conv
 from eas_core.network.generator import sample_gates
 from eas_core.network.multi_path import PathWeights, expected_madds_millions, path_weights

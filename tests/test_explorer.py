@@ -26,7 +26,7 @@ from eas_core.runs.run import make_run
 from eas_core.space.cost import budget_range, madds, params
 from eas_core.space.search_space import SMALLEST, Architecture
 from eas_core.widgets import explorer as module
-from eas_core.widgets import scenario
+from eas_core.widgets import explorer_data
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +143,9 @@ def test_the_page_computes_what_the_library_computes(page, place):
     weights = base64.b64encode(state["weights"]).decode()
     found = page.evaluate(ASK, [state["_esm"], facts, weights, scenarios])
     for (task, budget, number), theirs in zip(scenarios, found, strict=True):
-        z = scenario.logits(network, task, budget)
+        z = explorer_data.logits(network, task, budget)
         torch.testing.assert_close(torch.tensor(theirs["z"], dtype=torch.float32), z, atol=1e-5, rtol=1e-5)
-        ours, derived = scenario.architecture_of(z, space, budget, number, facts["samples"], facts["tolerance"])
+        ours, derived = explorer_data.architecture_of(z, space, budget, number, facts["samples"], facts["tolerance"])
         assert Architecture.from_dict(theirs["architecture"]) == ours, (task, budget, number)
         assert theirs["derived"] == derived
         assert theirs["madds"] == madds(space, [ours])[0] <= 1e6 * budget

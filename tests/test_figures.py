@@ -13,7 +13,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_tables import TASKS, results  # noqa: F401, F811  (a fixture)
 
-from eas_core.data.tasks import task_dropout_mask
+from eas_core.data.task_dropout import task_dropout_mask
 from eas_core.evidence.paper import paper_table
 from eas_core.show import (
     architecture_figures,

@@ -15,10 +15,10 @@ from helpers import SMALL, TASKS
 
 from eas_core import widgets
 from eas_core.base.errors import EASError
-from eas_core.data.tasks import apply_mask
+from eas_core.data.task_dropout import apply_mask
 from eas_core.network.elastic import centre_crop
 from eas_core.network.generator import hard_gates, relaxed_gates
-from eas_core.widgets import pieces, scenario
+from eas_core.widgets import explorer_data, pieces
 
 pytest.importorskip("anywidget")
 DRAW = torch.Generator().manual_seed(0)
@@ -121,7 +121,7 @@ def test_nothing_is_wider_than_the_page(name, width, opened):
 def test_relaxed_gates_and_their_gradient_are_the_librarys(p, tau, seed, opened):
     page, widget = opened("gumbel")
     z = torch.logit(torch.tensor(p, dtype=torch.float64)).expand(200).clone().requires_grad_()
-    h = relaxed_gates(z, torch.from_numpy(scenario.uniform(seed, 200)), tau)
+    h = relaxed_gates(z, torch.from_numpy(explorer_data.uniform(seed, 200)), tau)
     hard_gates(h).sum().backward()
     values = {"p": p, "tau": tau, "seed": seed}
     drawn = call(page, widget, "Array.from(m.relaxed(p, tau, seed, 200))", **values)
@@ -147,7 +147,7 @@ def test_the_gate_says_what_python_computes(opened):
     page.keyboard.press("End")  # tau = 3
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # Draw again: noise number 2
-    h = relaxed_gates(torch.logit(torch.tensor(0.7).double()), torch.from_numpy(scenario.uniform(2, 200)), 3.0)
+    h = relaxed_gates(torch.logit(torch.tensor(0.7).double()), torch.from_numpy(explorer_data.uniform(2, 200)), 3.0)
     text = numbers(page)
     assert "exactly 70 %" in text
     assert f"{100 * (h > 0.5).double().mean():.1f} % of these 200 draws" in text
@@ -158,7 +158,7 @@ def test_the_gate_says_what_python_computes(opened):
 @pytest.mark.parametrize("q, seed, scale", [(0.0, 1, 1.0), (0.6, 1, 0.25), (0.6, 4, 1.0), (1.0, 2, 1.0)])
 def test_softmax_under_the_mask_is_the_librarys(reading, q, seed, scale, opened):
     page, widget = opened("task_dropout")
-    drawn = torch.from_numpy(scenario.uniform(seed, len(LABELS) * len(TASKS))).view(len(LABELS), -1) >= q
+    drawn = torch.from_numpy(explorer_data.uniform(seed, len(LABELS) * len(TASKS))).view(len(LABELS), -1) >= q
     own = torch.nn.functional.one_hot(TASKS.task_of(LABELS), len(TASKS)).bool()
     mask = (drawn | own)[:, TASKS.task_of(torch.arange(TASKS.num_classes))]
     expected = apply_mask(scale * LOGITS, mask, reading).softmax(1)
@@ -239,4 +239,4 @@ widgets.show(None, plt.figure(), "a figure")
 
 def test_a_draw_before_the_first_is_refused():
     with pytest.raises(EASError, match="draw: -1 is not 0"):
-        scenario.architecture_of(torch.zeros(90), SMALL, 1.0, -1, 4, 0.1)
+        explorer_data.architecture_of(torch.zeros(90), SMALL, 1.0, -1, 4, 0.1)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
-from eas_core.data.tasks import TaskSet, apply_mask, own_task_logits, task_dropout_mask
+from eas_core.data.task_dropout import apply_mask, own_task_logits, task_dropout_mask
+from eas_core.data.tasks import TaskSet
 
 LABELS = torch.tensor([0, 1, 2, 3, 4, 5])  # a, b, c of task 0; 1, 2 of task 1; + of task 2
 OWN = torch.tensor([[1, 1, 1, 0, 0, 0]] * 3 + [[0, 0, 0, 1, 1, 0]] * 2 + [[0, 0, 0, 0, 0, 1]]).bool()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -143,7 +143,7 @@ class Devices:
         values: list[Value] = broadcast_object_list([value])
         return values[0]
 
-    def copy_from_first(self, modules: dict[str, torch.nn.Module], step: int) -> None:
+    def copy_from_first(self, modules: Mapping[str, torch.nn.Module], step: int) -> None:
         """Give all processes the first one's weights and buffers; they must be at the same ``step`` of the training."""
         if self.count == 1:
             return

@@ -1,7 +1,7 @@
 """What a run leaves behind: records with provenance, tensors, and keys that name folders.
 
 Every result is a JSON record; tables and figures are made from records alone. A stage's folder is named by a hash of
-what made it (:meth:`eas_core.runs.run.Run.key`), so a second execution finds what is there and a changed setting rebuilds
+what made it (:func:`eas_core.runs.keys.stage_key`), so a second execution finds what is there and a changed setting rebuilds
 what depends on it.
 """
 

@@ -26,7 +26,7 @@ from eas_core.base.errors import DataError, EASError
 from eas_core.base.random import rng
 from eas_core.data import sources
 from eas_core.data.photographs import Photographs, crop_numbers
-from eas_core.data.sources import TaskSet, class_ids, pack_digest, pack_path, task_set  # noqa: F401 - names of this module too
+from eas_core.data.tasks import TaskSet
 from eas_core.settings import schema
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
@@ -115,8 +115,8 @@ def load(settings: schema.Data, resolution: int, cache: Path, names: tuple[str, 
 
 
 def _packed(settings: schema.Data, resolution: int, names: tuple[str, ...]) -> list[Split]:
-    path = pack_path(settings)
-    pack_digest(settings)
+    path = sources.pack_path(settings)
+    sources.pack_digest(settings)
     packed = reader.open_packed(path)
     splits = []
     for name in names:

@@ -7,6 +7,8 @@ what that gains.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,13 +27,13 @@ def pointwise_conv(x: Tensor, weight: Tensor) -> Tensor:
 
 class _DepthwiseConv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
         return _convolution(x, weight, stride)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
         grad = grad.contiguous(memory_format=torch.channels_last)
         grad_x = grad_weight = None
@@ -41,8 +43,8 @@ class _DepthwiseConv(torch.autograd.Function):
                 grad, x, weight, None, stride, padding, [1, 1], False, [0, 0], len(weight), [True, False, False]
             )
         if ctx.needs_input_grad[1]:
-            given = (images.detach().permute(0, 2, 3, 1).numpy() for images in (grad, x))
-            taps = kernels.depthwise_weight_gradient(*given, weight.shape[-1], ctx.stride)  # (k, k, c)
+            g, values = (images.detach().permute(0, 2, 3, 1).numpy() for images in (grad, x))
+            taps = kernels.depthwise_weight_gradient(g, values, weight.shape[-1], ctx.stride)  # (k, k, c)
             grad_weight = torch.from_numpy(taps).permute(2, 0, 1)[:, None]
         return grad_x, grad_weight, None
 
@@ -53,8 +55,8 @@ def _convolution(x: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 def depthwise_conv(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     """Depthwise convolution with "same" padding: x (n, c, h, w), weight (c, 1, k, k) with odd k."""
-    if weight.shape[-1] <= NARROW or not torch.is_grad_enabled() or not kernels.can_take(x, weight):
+    wide = weight.shape[-1] > NARROW and torch.is_grad_enabled() and kernels.can_take(x, weight)
+    if not wide or torch.is_autocast_enabled("cpu"):  # reduced precision is oneDNN's alone
         return _convolution(x, weight, stride)
-    if torch.is_autocast_enabled("cpu"):  # reduced precision is oneDNN's alone
-        return _convolution(x, weight, stride)
-    return _DepthwiseConv.apply(x, weight, stride)
+    y: Tensor = _DepthwiseConv.apply(x, weight, stride)
+    return y

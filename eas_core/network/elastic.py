@@ -24,6 +24,7 @@ from eas_core.space.search_space import EXPANSIONS, KERNELS, make_divisible
 
 _OFFSET = (torch.arange(KERNELS[-1]) - KERNELS[-1] // 2).abs()
 RING = torch.maximum(_OFFSET[:, None], _OFFSET[None, :])  # distance from the centre of a kernel (7, 7), 0..3
+PER_CHANNEL = ("weight", "bias", "running_mean", "running_var")  # what a BatchNorm has
 
 
 def leading(weight: Tensor, count: int, dim: int = 0) -> Tensor:
@@ -52,7 +53,7 @@ def nested_masks(sizes: tuple[tuple[int, ...], ...], gates: Tensor) -> tuple[Ten
     """:func:`nested_mask` of several blocks at once: a triple of sizes and a pair of ``gates`` (b, 2) each."""
     values = torch.cat([torch.ones_like(gates[:, :1]), gates], dim=1).flatten()
     masks = values.index_select(0, on_device(_levels(sizes), gates.device))
-    return masks.split([widest for *_, widest in sizes])
+    return torch.split(masks, [widest for *_, widest in sizes])
 
 
 @cache
@@ -68,7 +69,8 @@ def kernel_mask(gates: Tensor) -> Tensor:
     The centre 3 x 3 is 1, the ring of 5 is the first gate, the ring of 7 the second.
     """
     values = torch.cat([torch.ones_like(gates), gates], dim=-1)  # by distance from the centre
-    return values.index_select(-1, on_device(RING, gates.device).flatten()).unflatten(-1, RING.shape)
+    masks: Tensor = values.index_select(-1, on_device(RING, gates.device).flatten()).unflatten(-1, RING.shape)
+    return masks
 
 
 def batch_norm(x: Tensor, norm: nn.BatchNorm2d, track: bool = True, activation: str | None = None) -> Tensor:
@@ -76,9 +78,8 @@ def batch_norm(x: Tensor, norm: nn.BatchNorm2d, track: bool = True, activation: 
 
     Running statistics are updated only where ``track`` is true.
     """
-    mean = var = None
-    if track or not norm.training:
-        mean, var = norm.running_mean[: x.shape[1]], norm.running_var[: x.shape[1]]
+    kept = (norm.running_mean, norm.running_var) if track or not norm.training else (None, None)
+    mean, var = (None if tensor is None else tensor[: x.shape[1]] for tensor in kept)
     return leading_batch_norm(x, norm, mean, var, activation)
 
 
@@ -93,11 +94,13 @@ class ElasticBlock(InvertedResidual):
         super().__init__(in_width, out_width, stride, KERNELS[-1], self_mids[-1], hswish, se)
         self.stride = stride
         self.mids = dict(zip(EXPANSIONS, self_mids, strict=True))
-        self.hiddens = {ratio: make_divisible(mid // 4) for ratio, mid in self.mids.items()} if se else None
+        self.hiddens = {ratio: make_divisible(mid // 4) for ratio, mid in self.mids.items() if se}
         self.mid_sizes = self_mids
-        self.hidden_sizes = tuple(self.hiddens.values()) if se else (0, 0, 0)
+        self.hidden_sizes = tuple(self.hiddens.values()) or (0, 0, 0)
 
-    def forward(self, x: Tensor, kernel: int, expand: int, track: bool = True) -> Tensor:
+    def forward(  # type: ignore[override]  # which sub-network is said at each call
+        self, x: Tensor, kernel: int, expand: int, track: bool = True
+    ) -> Tensor:
         """Slices: only the weights of the chosen kernel size and expansion ratio take part.
 
         ``track``: whether training mode updates the running statistics of BatchNorm.
@@ -156,7 +159,7 @@ class ElasticBlock(InvertedResidual):
         plain.project.weight.copy_(self.project.weight[:, :mid])
         for name in ("norm1", "norm2", "norm3"):
             source, target = getattr(self, name), getattr(plain, name)
-            for key in ("weight", "bias", "running_mean", "running_var"):
+            for key in PER_CHANNEL:
                 getattr(target, key).copy_(getattr(source, key)[: target.num_features])
             target.num_batches_tracked.zero_()
         if self.hiddens:
@@ -175,7 +178,7 @@ class ElasticBlock(InvertedResidual):
         """
         order = self.project.weight.abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
         for norm in (self.norm1, self.norm2):
-            for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+            for tensor in (getattr(norm, name) for name in PER_CHANNEL):
                 tensor.copy_(tensor[order])
         self.expand.weight.copy_(self.expand.weight[order])
         self.depthwise.weight.copy_(self.depthwise.weight[order])

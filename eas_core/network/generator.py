@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from eas_core.base.errors import SpaceError
-from eas_core.space.count import check_budget
+from eas_core.space.budget import check_budget
 from eas_core.space.search_space import BLOCKS_PER_UNIT, UNITS
 
 GATE_HEADS = {"kernel": 2 * BLOCKS_PER_UNIT, "width": 2 * BLOCKS_PER_UNIT, "depth": 2}  # logits of one unit

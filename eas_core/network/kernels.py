@@ -8,6 +8,9 @@ instructions. Compiled code is kept beside this file (or in Numba's cache folder
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,11 +20,18 @@ try:
 except ImportError:  # as on a machine whose work is done by a GPU
     njit = None
 
-_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}) if njit else lambda loop: loop
+Loop = TypeVar("Loop", bound=Callable[..., Any])
 RELU, HARDSWISH = 1, 2
 CODES = {None: 0, "relu": RELU, "hardswish": HARDSWISH}
 LONG = 32  # pixels that one inner loop takes at most
 WIDE = 128  # channels from which on one pixel is enough for it
+
+
+def _compiled(loop: Loop) -> Loop:
+    if njit is None:
+        return loop
+    compiled: Loop = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(loop)
+    return compiled
 
 
 def can_take(x: Tensor, weight: Tensor) -> bool:
@@ -48,7 +58,7 @@ def images(y: np.ndarray, shape: torch.Size) -> Tensor:
 
 
 @_compiled
-def _together(pixels):
+def _together(pixels: int) -> int:
     """How many pixels one inner loop takes: the largest power of two up to LONG that divides their number."""
     count = LONG
     while pixels % count:
@@ -57,7 +67,7 @@ def _together(pixels):
 
 
 @_compiled
-def _repeat(values, count):
+def _repeat(values: np.ndarray, count: int) -> np.ndarray:
     channels = values.shape[0]
     out = np.empty(count * channels, np.float32)
     for i in range(count):
@@ -66,7 +76,7 @@ def _repeat(values, count):
 
 
 @_compiled
-def _by_channel(long, channels):
+def _by_channel(long: np.ndarray, channels: int) -> np.ndarray:
     out = np.zeros(channels, np.float32)
     for i in range(0, long.shape[0], channels):
         out += long[i : i + channels]
@@ -74,7 +84,9 @@ def _by_channel(long, channels):
 
 
 @_compiled
-def _before_activation(grad, x, scale, shift, activation, out):
+def _before_activation(
+    grad: np.ndarray, x: np.ndarray, scale: np.ndarray, shift: np.ndarray, activation: int, out: np.ndarray
+) -> None:
     """The gradient before the activation, of one long row."""
     if activation == RELU:
         for i in range(scale.shape[0]):
@@ -90,7 +102,9 @@ def _before_activation(grad, x, scale, shift, activation, out):
 
 
 @_compiled
-def batch_norm(x, weight, bias, eps, activation):
+def batch_norm(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float, activation: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """BatchNorm by the batch's own statistics, then an activation; x (p, c) pixels by channels, weight and bias (c,).
 
     Returns y (p, c), mean (c,) and the biased variance (c,). All are float32; the activation is a code of CODES.
@@ -130,14 +144,21 @@ def batch_norm(x, weight, bias, eps, activation):
 
 
 @_compiled
-def batch_norm_backward(grad, x, weight, bias, mean, variance, eps, activation):
+def batch_norm_backward(
+    grad: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    eps: float,
+    activation: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients of :func:`batch_norm` with respect to x (p, c), weight and bias (c,), given that of y (p, c)."""
     pixels, channels = x.shape
     together = _together(pixels)
-    rows, grads = (
-        x.reshape(pixels // together, together * channels),
-        grad.reshape(pixels // together, together * channels),
-    )
+    shape = pixels // together, together * channels
+    rows, grads = x.reshape(shape), grad.reshape(shape)
     inverse = np.float32(1) / np.sqrt(variance + np.float32(eps))
     by_channel = weight * inverse
     scale, shift = _repeat(by_channel, together), _repeat(bias - mean * by_channel, together)
@@ -162,7 +183,7 @@ def batch_norm_backward(grad, x, weight, bias, mean, variance, eps, activation):
 
 
 @_compiled
-def _row_by_row(grad, x, total):
+def _row_by_row(grad: np.ndarray, x: np.ndarray, total: np.ndarray) -> None:
     """Stride 1: one tap's products of a whole row of pixels at a time; ``total`` (k, k, w, c) is summed over w later."""
     kernel, channels = total.shape[0], total.shape[3]
     padding, height, width = kernel // 2, grad.shape[1], total.shape[2]
@@ -182,7 +203,7 @@ def _row_by_row(grad, x, total):
 
 
 @_compiled
-def _pixel_by_pixel(grad, x, total, stride):
+def _pixel_by_pixel(grad: np.ndarray, x: np.ndarray, total: np.ndarray, stride: int) -> None:
     """Any stride: one tap's products of one pixel at a time; ``total`` is (k, k, c)."""
     kernel = total.shape[0]
     padding = kernel // 2
@@ -208,7 +229,8 @@ def depthwise_weight_gradient(
     if stride == 1 and channels < wide:
         total = np.zeros((kernel, kernel, width, channels), np.float32)
         _row_by_row(grad.reshape(n, height, -1), x.reshape(n, height, -1), total)
-        return total.sum(2)
+        weights: np.ndarray = total.sum(2)
+        return weights
     total = np.zeros((kernel, kernel, channels), np.float32)
     _pixel_by_pixel(grad, x, total, stride)
     return total

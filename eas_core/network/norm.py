@@ -7,8 +7,9 @@ activation in one go over memory (:mod:`eas_core.network.kernels`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,11 @@ from torch import Tensor, nn
 from eas_core.base.devices import Devices
 from eas_core.network import kernels
 
-ACTIVATIONS = {None: lambda x: x, "relu": F.relu, "hardswish": F.hardswish}
+ACTIVATIONS: dict[str | None, Callable[[Tensor], Tensor]] = {
+    None: lambda x: x,
+    "relu": F.relu,
+    "hardswish": F.hardswish,
+}
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -69,20 +74,21 @@ def leading_batch_norm(
     ``mean`` and ``var`` (c,) are the running statistics to update (by ``momentum``, the norm's own if not given), or
     None: batch statistics, and none kept.
     """
-    weight, bias = norm.weight, norm.bias
+    weight: Tensor = norm.weight
+    bias: Tensor = norm.bias
     if x.shape[1] < len(weight):  # a slice's gradient is copied into zeros of the whole weight's size
         weight, bias = weight[: x.shape[1]], bias[: x.shape[1]]
-    momentum = norm.momentum if momentum is None else momentum
+    momentum = (norm.momentum if momentum is None else momentum) or 0.0
     group = getattr(norm, "group", None)
     if norm.training and group is not None:
         y = _synchronised(x, weight, bias, mean, var, momentum, norm.eps, group)
     elif norm.training and kernels.can_take(x, weight):
         y, batch_mean, batch_var = _BatchNorm.apply(x, weight, bias, norm.eps, activation)
-        if mean is not None:
+        if mean is not None and var is not None:
             _update(mean, var, batch_mean, batch_var, x.numel() // x.shape[1], momentum)
-        return y
+        activation = None  # done
     else:
-        y = F.batch_norm(x, mean, var, weight, bias, norm.training, momentum or 0.0, norm.eps)
+        y = F.batch_norm(x, mean, var, weight, bias, norm.training, momentum, norm.eps)
     return ACTIVATIONS[activation](y)
 
 
@@ -97,11 +103,13 @@ class _BatchNorm(torch.autograd.Function):
     """BatchNorm by batch statistics and an activation; keeps its input for the backward pass, not what lies between."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, eps: float, activation: str | None):
-        y, mean, var = kernels.batch_norm(
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, activation: str | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        y, *statistics = kernels.batch_norm(
             kernels.pixels(x), weight.detach().numpy(), bias.detach().numpy(), eps, kernels.CODES[activation]
         )
-        mean, var = torch.from_numpy(mean), torch.from_numpy(var)
+        mean, var = map(torch.from_numpy, statistics)
         ctx.save_for_backward(x, weight, bias, mean, var)
         ctx.eps, ctx.activation = eps, activation
         ctx.mark_non_differentiable(mean, var)
@@ -109,11 +117,13 @@ class _BatchNorm(torch.autograd.Function):
         return kernels.images(y, x.shape), mean, var
 
     @staticmethod
-    def backward(ctx, grad: Tensor, *_):
+    def backward(ctx: Any, grad: Tensor, *_: object) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, var = ctx.saved_tensors
         grad = grad.contiguous(memory_format=torch.channels_last)
-        given = (kernels.pixels(grad), kernels.pixels(x), *(t.detach().numpy() for t in (weight, bias, mean, var)))
-        grad_x, grad_weight, grad_bias = kernels.batch_norm_backward(*given, ctx.eps, kernels.CODES[ctx.activation])
+        w, b, m, v = (t.detach().numpy() for t in (weight, bias, mean, var))
+        grad_x, grad_weight, grad_bias = kernels.batch_norm_backward(
+            kernels.pixels(grad), kernels.pixels(x), w, b, m, v, ctx.eps, kernels.CODES[ctx.activation]
+        )
         return kernels.images(grad_x, x.shape), torch.from_numpy(grad_weight), torch.from_numpy(grad_bias), None, None
 
 
@@ -139,7 +149,7 @@ def _synchronised(
     own = torch.stack(torch.var_mean(wide, (0, 2, 3), correction=0))
     variances, means = all_gather_single(own[None], 0, group).unbind(1)  # (processes, c) each
     var, mean = variances.mean(0) + means.var(0, correction=0), means.mean(0)
-    if running_mean is not None:
+    if running_mean is not None and running_var is not None:
         count = group.size() * x.numel() // x.shape[1]
         _update(running_mean, running_var, mean.detach(), var.detach(), count, momentum)
     scale = weight * torch.rsqrt(var + eps)

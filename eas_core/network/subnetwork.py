@@ -5,6 +5,8 @@ MobileNetV3 (https://arxiv.org/abs/1905.02244) as once-for-all builds it, with n
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -40,14 +42,14 @@ class InvertedResidual(nn.Module):
         self.norm1 = BatchNorm2d(mid)
         self.depthwise = nn.Conv2d(mid, mid, kernel, stride, kernel // 2, groups=mid, bias=False)
         self.norm2 = BatchNorm2d(mid)
-        self.se = SqueezeExcite(mid, make_divisible(mid // 4)) if se else nn.Identity()
+        self.se: Any = SqueezeExcite(mid, make_divisible(mid // 4)) if se else nn.Identity()
         self.project = nn.Conv2d(mid, out_width, 1, bias=False)
         self.norm3 = BatchNorm2d(out_width)
         self.residual = stride == 1 and in_width == out_width
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, in_width, h, w) to (n, out_width, h / stride, w / stride), rounded up."""
-        y = self.norm1(self.expand(x), self.activation)
+        y: Tensor = self.norm1(self.expand(x), self.activation)
         y = self.se(self.norm2(self.depthwise(y), self.activation))
         y = self.norm3(self.project(y))
         return x + y if self.residual else y
@@ -71,7 +73,7 @@ class Stem(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Images (n, 3, r, r) to (n, first_width, r / stem_stride, r / stem_stride), rounded up."""
         x = self.norm(self.conv(x), "hardswish")
-        y = self.norm2(self.project(self.norm1(self.depthwise(x), "relu")))
+        y: Tensor = self.norm2(self.project(self.norm1(self.depthwise(x), "relu")))
         return x + y if self.residual else y
 
 
@@ -90,7 +92,8 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x (n, widths[-1], h, w) to logits (n, classes)."""
         x = self.norm(self.conv(x), "hardswish").mean((2, 3))
-        return self.classifier(F.hardswish(self.hidden(x)))
+        logits: Tensor = self.classifier(F.hardswish(self.hidden(x)))
+        return logits
 
 
 class Network(nn.Module):
@@ -116,7 +119,8 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised images (n, 3, r, r) to logits (n, classes) of all tasks' classes."""
-        return self.head(self.blocks(self.stem(x)))
+        logits: Tensor = self.head(self.blocks(self.stem(x)))
+        return logits
 
 
 class _Activation(nn.Module):

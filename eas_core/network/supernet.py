@@ -7,13 +7,16 @@ supernet.extract(arch)      a plain network with copied weights; what users get
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from eas_core.base.errors import SpaceError
 from eas_core.network.elastic import ElasticBlock, kernel_mask, nested_masks
 from eas_core.network.multi_path import PathWeights
-from eas_core.network.subnetwork import Head, Network, Stem
+from eas_core.network.subnetwork import Head, InvertedResidual, Network, Stem
 from eas_core.space.cost import depth_gates
 from eas_core.space.search_space import (
     BLOCKS,
@@ -55,7 +58,7 @@ class Supernet(nn.Module):
                 ElasticBlock(in_width, space.widths[unit], stride, space.hswish[unit], space.squeeze_excite[unit])
             )
             in_width = space.widths[unit]
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = cast("Sequence[ElasticBlock]", nn.ModuleList(blocks))
         self.head = Head(space)
 
     def forward(self, x: Tensor, which: Architecture | Tensor) -> Tensor:
@@ -71,7 +74,8 @@ class Supernet(nn.Module):
         for i, block in enumerate(self.blocks):
             if architecture.active(i):
                 x = block(x, architecture.kernel[i], architecture.expand[i])
-        return self.head(x)
+        logits: Tensor = self.head(x)
+        return logits
 
     def _gated(self, x: Tensor, gates: Tensor) -> Tensor:
         pairs = nest(gates)
@@ -108,7 +112,8 @@ class Supernet(nn.Module):
             for n in norms:
                 n.running_mean = n.running_var = n.num_batches_tracked = None
         try:
-            return part(x)
+            y: Tensor = part(x)
+            return y
         finally:
             for n, (mean, var, count) in zip(norms, tracking, strict=True):
                 n.running_mean, n.running_var, n.num_batches_tracked = mean, var, count
@@ -126,7 +131,7 @@ class Supernet(nn.Module):
         network.stem.load_state_dict(self.stem.state_dict())
         network.head.load_state_dict(self.head.state_dict())
         active = (block for i, block in enumerate(self.blocks) if architecture.active(i))
-        for block, plain in zip(active, network.blocks, strict=True):
+        for block, plain in zip(active, cast("Iterable[InvertedResidual]", network.blocks), strict=True):
             block.copy_to(plain)
         return network.eval()
 

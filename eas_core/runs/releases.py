@@ -17,7 +17,7 @@ import yaml
 from eas_core.base import files, records
 from eas_core.base.errors import DataError
 from eas_core.data import sources
-from eas_core.data.sources import TaskSet
+from eas_core.data.tasks import TaskSet
 from eas_core.runs.run import Run
 from eas_core.settings import profiles, schema
 from eas_core.settings.stages import NO_RESULT

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eas_core.base.random import rng
-from eas_core.data.sources import TaskSet
+from eas_core.data.tasks import TaskSet
 from eas_core.runs.run import Run
 from eas_core.runs.specialized import network_of
 from eas_core.runs.store import Made, bar, once

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eas_core.base import files, records
+from eas_core.base import files
 from eas_core.base.devices import ALONE, Devices, settle
 from eas_core.base.errors import EASError
 from eas_core.data import sources
-from eas_core.data.sources import TaskSet
+from eas_core.data.tasks import TaskSet
+from eas_core.runs.keys import settings_behind, stage_key
 from eas_core.settings import profiles, schema
-from eas_core.settings.stages import settings_of, versions
-from eas_core.space.count import check_budget
+from eas_core.space.budget import check_budget
 
 if TYPE_CHECKING:
     from eas_core.data.splits import Split
@@ -49,8 +49,7 @@ class Run:
     @property
     def data(self) -> schema.Data:
         """The section ``data``, where the run's own seed draws the images if it gives none."""
-        data = self.profile.data
-        return data if data.seed is not None else data.model_copy(update={"seed": self.seed})
+        return self.profile.data.drawn_with(self.seed)
 
     @property
     def tasks(self) -> TaskSet:
@@ -59,27 +58,11 @@ class Run:
 
     def settings(self, stage: str, whole: bool = True) -> dict:
         """Every setting that the stage's artefact depends on; unless ``whole``, what :meth:`key` leaves out is missing."""
-        settings = {"seed": self.seed, **self.profile.dump(*settings_of(stage), whole=whole)}
-        if self.profile.data.seed is None:  # the same images have the same key, however their seed was given
-            settings["data"]["seed"] = self.data.seed
-            if not whole and self.data.seed == type(self.data).model_fields["seed"].default:
-                del settings["data"]["seed"]
-        for name in ("path", "digest"):  # where photographs lie changes no result, which they are does
-            settings["data"].pop(name, None)
-        digest = sources.pack_digest(self.data)
-        if digest is not None:
-            settings["data"]["digest"] = digest
-        return settings
+        return settings_behind(stage, self.profile, self.seed, whole)
 
     def key(self, stage: str) -> str:
-        """Ten hexadecimal digits, the last part of the stage's folder: what its result is made of.
-
-        They identify the settings and the versions (:mod:`eas_core.settings.stages`) of the stage and all it depends on. A setting
-        that has its default value is left out: so an option that is added later, and off unless asked for, renames no
-        folder of a run made without it. Hence another default makes the same key mean something else: whoever changes
-        one raises the version of the stages that read it (a test asks for that).
-        """
-        return records.key({**self.settings(stage, whole=False), "versions": versions(stage)})
+        """The last part of the name of the stage's folder: what its result is made of (:func:`~eas_core.runs.keys.stage_key`)."""
+        return stage_key(stage, self.settings(stage, whole=False))
 
     def folder(self, stage: str) -> Path:
         """Where the stage's artefacts lie: ``root/<profile>/<seed>/<stage>-<key>``."""
@@ -154,7 +137,7 @@ def folder(run: Run, stage: str, base: Run | None = None) -> Path:
     """Where a stage's artefacts lie. ``tested-same``, of the architectures of ``base``, lies beside this run's supernet."""
     if stage != "tested-same":
         return run.folder(stage)
-    key = records.key({**made_of(run, stage, base, whole=False), "versions": versions(stage)})
+    key = stage_key(stage, made_of(run, stage, base, whole=False))
     return run.folder("supernet").with_name(f"tested-same-{key}")
 
 

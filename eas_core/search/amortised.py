@@ -8,10 +8,9 @@ their gradient are those of :mod:`eas_core.training.train_generator`; only what 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
-from torch import Tensor
 
 from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator, sample_gates
@@ -19,7 +18,7 @@ from eas_core.search.predictor import AccuracyPredictor
 from eas_core.settings import schema
 from eas_core.space.cost import madds_millions
 from eas_core.space.search_space import SearchSpace, one_hot_of_gates
-from eas_core.training.loop import cosine, make_optimizer, set_lr, train
+from eas_core.training.loop import Numbers, Options, cosine, make_optimizer, set_lr, train
 from eas_core.training.train_generator import Average, draw_scenarios, joint_loss
 
 
@@ -30,7 +29,7 @@ def train_amortised(
     profile: schema.Profile,
     seed: int,
     folder: Path,
-    **loop: Any,
+    **loop: Unpack[Options],
 ) -> tuple[list[dict[str, float]], float]:
     """Train the generator in place; returns (training curve, seconds).
 
@@ -43,7 +42,7 @@ def train_amortised(
     predictor.requires_grad_(False)
     average = Average(generator, common.averaging)
 
-    def step(index: int) -> dict[str, float | Tensor]:
+    def step(index: int) -> Numbers:
         draw = rng(seed, "amortised", index)
         set_lr(optimizer, cosine(index, settings.steps, settings.optimizer.lr, 0.0))
         task, budget = draw_scenarios(count, tasks, common.budget, draw)

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from eas_core.base.errors import DataError
 from eas_core.data.splits import Split, normalise
-from eas_core.data.tasks import TaskSet, own_task_logits
+from eas_core.data.task_dropout import own_task_logits
+from eas_core.data.tasks import TaskSet
 from eas_core.network.subnetwork import Network, folded
 
 Z95 = 1.959964
@@ -59,7 +60,7 @@ def score(
 ) -> Scores:
     """Run a calibrated network over a split, or over the images ``index`` (k,) of it; puts it in eval mode.
 
-    Only the classes of an image's own task compete (:func:`eas_core.data.tasks.own_task_logits`).
+    Only the classes of an image's own task compete (:func:`eas_core.data.task_dropout.own_task_logits`).
 
     >>> from eas_core import make_run, specialize_one
     >>> run = make_run("smoke", progress=False)

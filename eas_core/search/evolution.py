@@ -16,7 +16,8 @@ from torch import Tensor
 
 from eas_core.base.errors import SpaceError
 from eas_core.settings import schema
-from eas_core.space.cost import MILLION, budget_range, cost_of_index, cost_tables, draw_around
+from eas_core.space.budget import budget_range, check_kept
+from eas_core.space.cost import MILLION, cost_of_index, cost_tables, draw_around
 from eas_core.space.search_space import BLOCKS, PAIRS, Architecture, SearchSpace, active_blocks, from_index
 
 PATIENCE = 5  # generations without a better member, after which local search takes over
@@ -90,10 +91,7 @@ class _Search:
         tolerance: float | None,
         keep: int,
     ) -> None:
-        low, high = budget_range(space)
-        for budget in budgets:
-            if not budget >= low:  # so that NaN is refused too
-                raise SpaceError(f"budget: {budget:g} M, but architectures of this space cost {low:g} to {high:g} M")
+        check_kept(budgets, space)
         self.objective, self.space, self.generator = objective, space, generator
         self.table, self.mutation = cost_tables(space)[0], settings.mutation
         self.size, self.parents = settings.population, max(2, round(settings.parents * settings.population))

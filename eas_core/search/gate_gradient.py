@@ -17,7 +17,8 @@ from torch import Tensor
 
 from eas_core.base.errors import DataError
 from eas_core.data.splits import Split, normalise
-from eas_core.data.tasks import TaskSet, own_task_logits
+from eas_core.data.task_dropout import own_task_logits
+from eas_core.data.tasks import TaskSet
 from eas_core.network.supernet import Supernet
 from eas_core.space.search_space import BLOCKS, Architecture, from_gates, to_gates
 

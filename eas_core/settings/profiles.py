@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from eas_core.base.errors import ProfileError
 from eas_core.base.parsing import parse_yaml
 from eas_core.settings.schema import Profile, Settings, wrong_data
-from eas_core.space.count import budget_range
+from eas_core.space.budget import budget_range
 
 FOLDER = Path(__file__).parent / "profiles"
 LARGEST_FILE = 10**6  # bytes

@@ -63,6 +63,10 @@ class Data(Settings):
     #: The smallest crop, as a share of the image.
     min_area: Annotated[float, Field(gt=0, le=1)] = 0.35
 
+    def drawn_with(self, seed: int) -> Data:
+        """The section with a seed: its own, or else that of a run."""
+        return self if self.seed is not None else self.model_copy(update={"seed": seed})
+
 
 class Space(Settings):
     """What is not searched: :class:`eas_core.space.architecture.SearchSpace`. Defaults are once-for-all's MobileNetV3."""
@@ -137,7 +141,7 @@ class Shrinking(Settings):
 
 
 class TaskDropout(Settings):
-    """Task dropout: :func:`eas_core.data.tasks.task_dropout_mask` and :func:`eas_core.data.tasks.apply_mask`."""
+    """Task dropout: :func:`eas_core.data.task_dropout.task_dropout_mask` and :func:`eas_core.data.task_dropout.apply_mask`."""
 
     #: Drop rate of Eq. (A)-(B).
     q: Fraction

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from eas_core.base.devices import on_device
 from eas_core.base.errors import SpaceError
-from eas_core.space.count import MILLION, Counts, budget_range, counts, madds, params  # noqa: F401 - names of this module too
+from eas_core.space.budget import budget_range
+from eas_core.space.count import MILLION, Counts, counts, madds, params  # noqa: F401 - names of this module too
 from eas_core.space.search_space import (
     BLOCKS,
     BLOCKS_PER_UNIT,

@@ -11,14 +11,11 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from eas_core.base.errors import SpaceError
 from eas_core.space.architecture import (
     BLOCKS,
     BLOCKS_PER_UNIT,
     EXPANSIONS,
     KERNELS,
-    LARGEST,
-    SMALLEST,
     Architecture,
     SearchSpace,
     make_divisible,
@@ -89,6 +86,7 @@ def counts(space: SearchSpace) -> tuple[Counts, Counts]:
 def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
     """Exact multiply-adds of each architecture for one image, as whole numbers (not in millions).
 
+    >>> from eas_core import LARGEST, SMALLEST
     >>> madds(SearchSpace(num_classes=1000), [SMALLEST, LARGEST])
     [121278672, 566170656]
     """
@@ -98,24 +96,8 @@ def madds(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
 def params(space: SearchSpace, architectures: list[Architecture]) -> list[int]:
     """Exact number of parameters of each extracted network, BatchNorm's scale and bias included.
 
+    >>> from eas_core import LARGEST, SMALLEST
     >>> params(SearchSpace(num_classes=1000), [SMALLEST, LARGEST])
     [3410792, 7664760]
     """
     return [counts(space)[1].of(architecture) for architecture in architectures]
-
-
-def check_budget(budget: float, low: float, high: float) -> None:
-    """Refuse a budget that is not in a generator's range; all in millions. Raises :class:`SpaceError`, for NaN too."""
-    if not low <= budget <= high:
-        raise SpaceError(f"budget: {budget:g} M is outside [{low:g}, {high:g}] M multiply-adds, the generator's range")
-
-
-def budget_range(space: SearchSpace) -> tuple[float, float]:
-    """Multiply-adds in millions of the smallest and the largest architecture of a space.
-
-    >>> low, high = budget_range(SearchSpace(num_classes=1000))
-    >>> round(low), round(high)
-    (121, 566)
-    """
-    low, high = madds(space, [SMALLEST, LARGEST])
-    return low / MILLION, high / MILLION

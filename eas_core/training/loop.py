@@ -11,11 +11,14 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType
+from typing import Any, TypedDict
 
 import torch
+from torch import Tensor, nn
 
 from eas_core.base import checkpoints, files
 from eas_core.base.devices import ALONE, Devices
@@ -25,6 +28,7 @@ from eas_core.settings import schema
 
 CHECKPOINT_SECONDS = 30.0
 POINTS = 200  # of a training curve
+Numbers = Mapping[str, float | Tensor]
 
 
 class Stopped(EASError):
@@ -33,13 +37,21 @@ class Stopped(EASError):
     alike = True
 
 
+class Options(TypedDict, total=False):
+    """What a launch tells :func:`train` through the functions that train one network."""
+
+    deadline: float | None
+    progress: bool
+    settings_key: str
+
+
 def train(
     name: str,
     folder: Path,
     steps: int,
-    modules: dict[str, torch.nn.Module],
+    modules: Mapping[str, nn.Module],
     optimizer: torch.optim.Optimizer,
-    step: Callable[[int], dict[str, float | torch.Tensor]],
+    step: Callable[[int], Numbers],
     *,
     images_per_step: int,
     deadline: float | None = None,
@@ -57,73 +69,81 @@ def train(
     SIGTERM or Ctrl-C, and :class:`EASError` if another process is training in the folder. Several ``devices`` load the
     same checkpoint, the first one writes it, and all stop after the same step if one has to.
     """
-    folder = Path(folder)
-    path, metrics = folder / "checkpoint.pt", folder / "metrics.jsonl"
-    every = max(1, steps // POINTS)
-    alone = files.only_writer(folder) if devices.first else nullcontext()
+    path = Path(folder) / "checkpoint.pt"
+    alone = files.only_writer(path.parent) if devices.first else nullcontext()
     with alone, stop_requests(patient=devices.count > 1) as stop:
         state = _restore(path, modules, optimizer, settings_key, steps)
-        done, curve, pending, lines, spent = (state[k] for k in ("step", "curve", "pending", "metrics", "seconds"))
-        devices.copy_from_first(modules, done)
-        if devices.first:
-            files.write_lines(metrics, lines)
-        started = saved = point_time = time.monotonic()
-        point_step, saved_step = done, done
-
-        def save() -> None:
-            if not devices.first:
-                return
-            pending[:] = plain(pending)
-            checkpoints.save_checkpoint(
-                path,
-                {
-                    "key": settings_key,
-                    "step": done,
-                    "modules": {key: module.state_dict() for key, module in modules.items()},
-                    "optimizer": optimizer.state_dict(),
-                    "curve": curve,
-                    "pending": pending,
-                    "metrics": lines,
-                    "seconds": spent + time.monotonic() - started,
-                },
-            )
-
-        with reporter(name, steps, done, enabled=progress and devices.first) as show:
-            for index in range(done, steps):
-                pending.append(step(index))
-                done = index + 1
-                at_point = done % every == 0 or done == steps
-                if at_point:
-                    pending = plain(pending)  # waits for the device
+        begun = kept = state["step"]
+        devices.copy_from_first(modules, begun)
+        course = _Course(state, steps, images_per_step, path.with_name("metrics.jsonl") if devices.first else None)
+        saved = time.monotonic()
+        with reporter(name, steps, begun, enabled=progress and devices.first) as show:
+            for done in range(begun + 1, steps + 1):
+                shown = course.add(done, step(done - 1))
+                show(done, shown, {"last checkpoint": f"step {kept}" if kept else "none"})
                 now = time.monotonic()
-                rate = images_per_step * (done - point_step) / max(now - point_time, 1e-9)
-                if at_point:
-                    curve.append({"step": done, **{k: sum(p[k] for p in pending) / len(pending) for k in pending[-1]}})
-                    seconds = {"seconds": round(spent + now - started, 3), "images_per_second": round(rate, 1)}
-                    lines.append({**curve[-1], **seconds})
-                    if devices.first:
-                        files.append_line(metrics, lines[-1])
-                    pending, point_step, point_time = [], done, now
-                numbers = {k: f"{v:.3g}" for k, v in curve[-1].items() if k != "step"} if curve else {}
-                more = {"last checkpoint": f"step {saved_step}" if saved_step else "none"}
-                show(done, {**numbers, "images/s": f"{rate:.0f}"}, more)
-                late = deadline is not None and now > deadline
-                halt = devices.any(stop.requested or late)
+                halt = devices.any(stop.requested or (deadline is not None and now > deadline))
                 if done < steps and (halt or now - saved > CHECKPOINT_SECONDS):
-                    save()
-                    saved, saved_step = time.monotonic(), done
+                    if devices.first:
+                        weights = {key: module.state_dict() for key, module in modules.items()}
+                        trained = {"modules": weights, "optimizer": optimizer.state_dict()}
+                        checkpoints.save_checkpoint(
+                            path, {"key": settings_key, "step": done, **trained, **course.state()}
+                        )
+                    saved, kept = time.monotonic(), done
                     if halt:
                         devices.wait()  # a launcher ends the others as soon as one has ended
                         raise Stopped(f"{name}: stopped after step {done} of {steps}, saved; run again to continue")
-        return curve, spent + time.monotonic() - started
+        return course.curve, course.seconds()
 
 
-def plain(numbers: list[dict[str, float | torch.Tensor]]) -> list[dict[str, float]]:
+class _Course:
+    """The numbers of a training so far; ``metrics`` is the file that gets a line for each point of the curve."""
+
+    def __init__(self, state: dict, steps: int, images_per_step: int, metrics: Path | None) -> None:
+        self.steps, self.images_per_step, self.metrics = steps, images_per_step, metrics
+        self.curve: list[dict[str, float]] = state["curve"]
+        self.pending: list[Numbers] = state["pending"]  # of the steps since the last point
+        self.lines: list[dict[str, float]] = state["metrics"]
+        self.spent: float = state["seconds"]
+        if metrics:
+            files.write_lines(metrics, self.lines)
+        self.point_step, self.started = state["step"], time.monotonic()
+        self.point_time = self.started
+
+    def seconds(self) -> float:
+        """Time spent, earlier sittings included."""
+        return self.spent + time.monotonic() - self.started
+
+    def state(self) -> dict:
+        """What a checkpoint keeps of it; waits for the device."""
+        self.pending[:] = plain(self.pending)
+        return {"curve": self.curve, "pending": self.pending, "metrics": self.lines, "seconds": self.seconds()}
+
+    def add(self, done: int, numbers: Numbers) -> dict[str, str]:
+        """Take in the numbers of the step that makes it ``done`` steps; returns what to show."""
+        self.pending.append(numbers)
+        at_point = done % max(1, self.steps // POINTS) == 0 or done == self.steps
+        points = plain(self.pending) if at_point else []  # waits for the device
+        now = time.monotonic()
+        rate = self.images_per_step * (done - self.point_step) / max(now - self.point_time, 1e-9)
+        if at_point:
+            self.curve.append({"step": done, **{k: sum(p[k] for p in points) / len(points) for k in points[-1]}})
+            seconds = {"seconds": round(self.spent + now - self.started, 3), "images_per_second": round(rate, 1)}
+            self.lines.append({**self.curve[-1], **seconds})
+            if self.metrics:
+                files.append_line(self.metrics, self.lines[-1])
+            self.pending, self.point_step, self.point_time = [], done, now
+        shown = {k: f"{v:.3g}" for k, v in self.curve[-1].items() if k != "step"} if self.curve else {}
+        return {**shown, "images/s": f"{rate:.0f}"}
+
+
+def plain(numbers: list[Numbers]) -> list[dict[str, float]]:
     """The numbers of steps as floats; waits for the device that computes them."""
     return [{name: float(value) for name, value in step.items()} for step in numbers]
 
 
-def mean_of(values: list[torch.Tensor]) -> torch.Tensor:
+def mean_of(values: list[Tensor]) -> Tensor:
     """The mean of the numbers that a step's passes gave, tensors (), as one that stays on their device, float64."""
     return torch.stack(values).double().mean()
 
@@ -140,7 +160,7 @@ STATE = {
 
 
 def _restore(
-    path: Path, modules: dict[str, torch.nn.Module], optimizer: torch.optim.Optimizer, key: str, steps: int
+    path: Path, modules: Mapping[str, nn.Module], optimizer: torch.optim.Optimizer, key: str, steps: int
 ) -> dict:
     """What to continue from, with weights and moments loaded: the last checkpoint, or else the state before step 0."""
     state = checkpoints.last_checkpoint(path, key)
@@ -169,26 +189,26 @@ class stop_requests:
     #: Whether a stop was asked for.
     requested = False
 
-    def __init__(self, patient: bool = False):
+    def __init__(self, patient: bool = False) -> None:
         self.patient = patient
 
-    def __enter__(self):
-        self.previous = {}
+    def __enter__(self) -> stop_requests:
+        self.previous: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             self.previous = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
 
-    def _note(self, number, _frame):
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.requested and number == signal.SIGINT and not self.patient:  # SIGTERM may come twice, as from srun
             raise KeyboardInterrupt
         self.requested = True
 
 
-def make_optimizer(module: torch.nn.Module, settings: schema.Optimizer) -> torch.optim.Optimizer:
+def make_optimizer(module: nn.Module, settings: schema.Optimizer) -> torch.optim.Optimizer:
     """SGD with Nesterov momentum, AdamW or Adam; no weight decay on biases and BatchNorm."""
     decay = [p for p in module.parameters() if p.ndim > 1]
     rest = [p for p in module.parameters() if p.ndim <= 1]

@@ -6,8 +6,9 @@ profiles use several, and extra scenarios that enter the cost term only (they ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import torch
 import torch.nn.functional as F
@@ -17,14 +18,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.random import rng
 from eas_core.data.splits import Split, normalise
-from eas_core.data.tasks import TaskSet, own_task_logits
+from eas_core.data.task_dropout import own_task_logits
+from eas_core.data.tasks import TaskSet
 from eas_core.network.generator import ArchitectureGenerator, sample_gates
 from eas_core.network.multi_path import PathWeights, expected_madds_millions, makes_paths, path_weights
 from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
 from eas_core.space.cost import madds_millions
-from eas_core.training.loop import cosine, make_optimizer, mean_of, set_lr, train
+from eas_core.training.loop import Numbers, Options, cosine, make_optimizer, mean_of, set_lr, train
 
 
 def cost_loss(cost: Tensor, budget: Tensor) -> Tensor:
@@ -103,7 +105,7 @@ class _Loss:
         logits, labels = self.devices.forward(run, normalise(images), which)[: len(own)], labels[: len(own)]
         return F.cross_entropy(own_task_logits(logits, labels, self.tasks), labels)
 
-    def mean(self, choices: list[Tensor] | list[PathWeights], task: Tensor, draw: torch.Generator) -> list[Tensor]:
+    def mean(self, choices: Sequence[Tensor | PathWeights], task: Tensor, draw: torch.Generator) -> list[Tensor]:
         """The losses of ``choices``, a scenario each; what is differentiated already comes detached."""
         losses, parts = [], self.devices.micro_batches
         for i, which in enumerate(choices):
@@ -118,7 +120,7 @@ class _Loss:
 
 def _choices(
     supernet: Supernet, z: Tensor, count: int, settings: schema.Generator, multi_path: bool, draw: torch.Generator
-) -> tuple[list[Tensor] | list[PathWeights], Tensor]:
+) -> tuple[Sequence[Tensor | PathWeights], Tensor]:
     """What logits choose for the first ``count`` scenarios, and the cost of all of them (m,) in millions."""
     if multi_path:
         paths = path_weights(z)
@@ -137,7 +139,7 @@ def train_generator(
     seed: int,
     folder: Path,
     devices: Devices = ALONE,
-    **loop: Any,
+    **loop: Unpack[Options],
 ) -> tuple[list[dict[str, float]], float]:
     """Train the generator in place; returns (training curve, seconds).
 
@@ -153,7 +155,7 @@ def train_generator(
     device, average = split.labels.device, Average(generator, settings.averaging)
     loss_of = _Loss(supernet, split, tasks, settings, devices)
 
-    def step(index: int) -> dict[str, Tensor]:
+    def step(index: int) -> Numbers:
         draw = rng(seed, "generator", index)
         if settings.schedule == "cosine":
             set_lr(optimizer, cosine(index, length.steps, settings.optimizer.lr, 0.0))

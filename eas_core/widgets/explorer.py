@@ -20,10 +20,10 @@ from eas_core.runs import specialized, trained
 from eas_core.runs.run import Run
 from eas_core.search.specialize import Proposal, Specialized
 from eas_core.show import architecture_figures
+from eas_core.space.budget import check_budget
 from eas_core.space.cost import MILLION, madds
-from eas_core.space.count import check_budget
 from eas_core.space.search_space import Architecture
-from eas_core.widgets import scenario
+from eas_core.widgets import explorer_data
 
 
 def explore(run: Run, task: int | str = 0, budget: float | None = None) -> Explorer | PlainExplorer:
@@ -68,8 +68,8 @@ class _Scenario(traitlets.HasTraits):
 
     def _compute(self) -> tuple[Architecture, bool]:
         settings, space = self._run.profile.specialize, self._run.profile.search_space()
-        z = scenario.logits(self._generator, self.task, self.budget)
-        return scenario.architecture_of(z, space, self.budget, self.draw, settings.samples, settings.tolerance)
+        z = explorer_data.logits(self._generator, self.task, self.budget)
+        return explorer_data.architecture_of(z, space, self.budget, self.draw, settings.samples, settings.tolerance)
 
     @property
     def architecture(self) -> Architecture:
@@ -109,9 +109,9 @@ if widgets.HAS_ANYWIDGET:
         draw = traitlets.Int(0).tag(sync=True)
         #: The number of the task to compare with, -1 for none.
         other = traitlets.Int(-1).tag(sync=True)
-        #: What :func:`eas_core.widgets.scenario.facts` gives.
+        #: What :func:`eas_core.widgets.explorer_data.facts` gives.
         facts = traitlets.Dict().tag(sync=True)
-        #: What :func:`eas_core.widgets.scenario.weight_bytes` gives.
+        #: What :func:`eas_core.widgets.explorer_data.weight_bytes` gives.
         weights = traitlets.Bytes().tag(sync=True)
         #: What the page last drew, with the scenario it belongs to.
         shown = traitlets.Dict(help="what the page last drew, with the scenario it belongs to").tag(sync=True)
@@ -120,8 +120,8 @@ if widgets.HAS_ANYWIDGET:
             super().__init__()
             with self.hold_sync():
                 self._start(run, task, budget)
-                self.facts = scenario.facts(run)
-                self.weights = scenario.weight_bytes(self._generator)
+                self.facts = explorer_data.facts(run)
+                self.weights = explorer_data.weight_bytes(self._generator)
 
         @traitlets.validate("task", "budget", "draw", "other")
         def _valid(self, proposal: dict[str, Any]) -> Any:

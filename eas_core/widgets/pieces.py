@@ -11,7 +11,8 @@ from torch import Tensor
 
 from eas_core import widgets
 from eas_core.base.errors import EASError
-from eas_core.data.tasks import READINGS, TaskSet
+from eas_core.data.task_dropout import READINGS
+from eas_core.data.tasks import TaskSet
 from eas_core.space.search_space import KERNELS
 
 P_RANGE, TAU_RANGE = (0.02, 0.98), (0.1, 3.0)
@@ -50,7 +51,7 @@ def _rounded(values: Tensor) -> list:
 def gumbel(p: float = 0.7, tau: float = 1.0, draws: int = 200) -> Piece | None:
     """The relaxed gate of Eq. (I): sliders for probability and temperature, density, draws, straight-through gradient.
 
-    Draw number ``seed`` has the noise ``scenario.uniform(seed, draws)``. Raises :class:`EASError` for values outside
+    Draw number ``seed`` has the noise ``explorer_data.uniform(seed, draws)``. Raises :class:`EASError` for values outside
     the sliders' ranges.
     """
     data = {"p": _within("p", p, *P_RANGE), "tau": _within("tau", tau, *TAU_RANGE)}
@@ -62,7 +63,7 @@ def task_dropout(
 ) -> Piece | None:
     """Task dropout of images with ``logits`` (n, C) and ``labels`` (n,): masks, and the softmax in both readings.
 
-    Task t of image i is kept if it is the image's own or number i T + t of ``scenario.uniform(seed, n T)`` is at least
+    Task t of image i is kept if it is the image's own or number i T + t of ``explorer_data.uniform(seed, n T)`` is at least
     q. Raises :class:`EASError` for an unknown reading, a q outside [0, 1] or shapes that do not fit together.
     """
     if reading not in READINGS:
