@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
-from eas_core.network.generator import ArchitectureGenerator, hard_gates, probabilities, relaxed_gates, sample_gates
+from eas_core.network.generator import (
+    ESTIMATORS,
+    ArchitectureGenerator,
+    hard_gates,
+    probabilities,
+    relaxed_gates,
+    sample_gates,
+    second_order_gates,
+)
 
 
 def generator(seed: int = 0, anchors: int = 10) -> ArchitectureGenerator:
@@ -71,6 +79,49 @@ def test_the_straight_through_gradient_is_that_of_h(values, tau, seed):
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=20), st.integers(0, 99))
 def test_sampled_gates_are_exactly_zero_or_one(values, seed):
     assert set(sample_gates(torch.tensor(values), 1.0, rng(seed)).tolist()) <= {0.0, 1.0}
+
+
+@given(st.lists(st.floats(-30, 30), min_size=1, max_size=20), st.floats(0.1, 5), st.integers(0, 99))
+def test_both_estimators_draw_the_same_gates(values, tau, seed):
+    z = torch.tensor(values)
+    first, second = (sample_gates(z, tau, rng(seed), estimator) for estimator in ESTIMATORS)
+    assert torch.equal(first, second) and set(second.tolist()) <= {0.0, 1.0}
+    assert torch.equal(first, sample_gates(z, tau, rng(seed))), "the paper's is the default"
+
+
+@given(st.floats(-6, 6), st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
+def test_the_second_order_gradient_is_exact_in_expectation_for_a_loss_quadratic_in_a_gate(value, a, b, c):
+    p, expected = 1 / (1 + math.exp(-value)), 0.0
+    for on in (0.0, 1.0):  # the expectation over both draws
+        z = torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        gate = second_order_gates(z, torch.tensor(on))
+        (a * gate**2 + b * gate + c).backward()
+        assert gate.item() == on
+        expected += (p if on else 1 - p) * z.grad.item()
+    assert expected == pytest.approx(p * (1 - p) * (a + b), abs=1e-12)  # d/dz of (1 - p) f(0) + p f(1)
+
+
+def mean_gradient(estimator: str, curvature: float, p: float = 0.3, n: int = 40000) -> tuple[float, float]:
+    """Mean of the estimated gradients of g + curvature (g^2 - g), which is g on 0 and 1, and its standard error."""
+    z = torch.full((n,), math.log(p / (1 - p)), dtype=torch.float64, requires_grad=True)
+    gate = sample_gates(z, 1.0, rng(0, "mean gradient"), estimator)
+    (gate + curvature * (gate**2 - gate)).sum().backward()
+    return z.grad.mean().item(), z.grad.std().item() / math.sqrt(n)
+
+
+def test_curvature_along_a_gate_biases_straight_through_gradients_and_not_second_order_ones():
+    truth = 0.3 * 0.7
+    for curvature in (0.0, 6.0):
+        mean, error = mean_gradient("second-order", curvature)
+        assert abs(mean - truth) < 5 * error
+    flat, curved = (mean_gradient("straight-through", curvature)[0] for curvature in (0.0, 6.0))
+    assert flat > 0 > curved, "even its sign is wrong"
+
+
+def test_an_estimator_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(SpaceError) as error:
+        sample_gates(torch.zeros(3), 1.0, rng(0), "reinforce")
+    assert "generator.estimator" in one_line(error.value) and "second-order" in str(error.value)
 
 
 def test_certain_gates_are_not_left_to_chance():

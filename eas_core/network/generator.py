@@ -10,10 +10,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from eas_core.base.errors import SpaceError
 from eas_core.space.count import check_budget
 from eas_core.space.search_space import BLOCKS_PER_UNIT, UNITS
 
 GATE_HEADS = {"kernel": 2 * BLOCKS_PER_UNIT, "width": 2 * BLOCKS_PER_UNIT, "depth": 2}  # logits of one unit
+ESTIMATORS = ("straight-through", "second-order")  # of the gradient of a sampled gate
 
 
 class ArchitectureGenerator(nn.Module):
@@ -101,7 +103,31 @@ def hard_gates(h: Tensor) -> Tensor:
     return hard + (h - h.detach())  # the bracket is exactly 0, so gates are exactly 0 or 1
 
 
-def sample_gates(z: Tensor, tau: float, draw: torch.Generator) -> Tensor:
-    """Eq. (G) as Eq. (I) and (J) sample it: 0/1 gates of z's shape, 1 with probability sigmoid(z), differentiable."""
+def second_order_gates(z: Tensor, on: Tensor) -> Tensor:
+    """Gates D = ``on`` (0/1 or bool, drawn with probability p = sigmoid(z)) whose derivative in z is |D - p| / 2.
+
+    The true derivative of E f(D) = (1 - p) f(0) + p f(1) is p (1 - p) (f(1) - f(0)). A sample knows the slope f' at its
+    own end only. By the trapezoid rule f(1) - f(0) = (f'(0) + f'(1)) / 2, exactly if f is quadratic in the gate: half of it
+    is wanted from each end. The end D = 1 is drawn with probability p, so its slope must weigh (1 - p) / 2 for its share
+    in the mean to be p (1 - p) / 2; D = 0 is drawn with 1 - p and must weigh p / 2. Both are |D - p| / 2.
+
+    This is the binary case of ReinMax (Liu et al., NeurIPS 2023, https://arxiv.org/abs/2304.08612), which reaches it as
+    Heun's method; it is not in the EAS paper. Any shape, the same for both.
+    """
+    hard = on.to(z.dtype)
+    weight = (hard - torch.sigmoid(z)).abs().detach() / 2
+    return hard + weight * (z - z.detach())  # the bracket is exactly 0, so gates are exactly 0 or 1
+
+
+def sample_gates(z: Tensor, tau: float, draw: torch.Generator, estimator: str = "straight-through") -> Tensor:
+    """Eq. (G) as Eq. (I) and (J) sample it: 0/1 gates of z's shape, 1 with probability sigmoid(z), differentiable.
+
+    ``estimator`` is how: "straight-through" (:func:`hard_gates`, the paper's) or "second-order"
+    (:func:`second_order_gates`, in which ``tau`` is of no account). The gates are the same; another one raises
+    :class:`SpaceError`.
+    """
+    if estimator not in ESTIMATORS:
+        raise SpaceError(f"generator.estimator: {estimator!r:.60} is not one of {', '.join(ESTIMATORS)}")
     u = torch.rand(z.shape, generator=draw).clamp(1e-6, 1 - 1e-6).to(z.device, non_blocking=True)
-    return hard_gates(relaxed_gates(z, u, tau))
+    h = relaxed_gates(z, u, tau)
+    return hard_gates(h) if estimator == "straight-through" else second_order_gates(z, h > 0.5)
