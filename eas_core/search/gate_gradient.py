@@ -116,7 +116,9 @@ def flips(supernet: Supernet, architecture: Architecture, batch: Batch, tasks: T
     return found
 
 
-def along(supernet: Supernet, architecture: Architecture, gate: int, batch: Batch, tasks: TaskSet, points: int) -> Tensor:
+def along(
+    supernet: Supernet, architecture: Architecture, gate: int, batch: Batch, tasks: TaskSet, points: int
+) -> Tensor:
     """The loss (nats) and its slope while one gate moves from 0 to 1, the others as they are: (points, 3) with the gate."""
     gates, rows = to_gates([architecture])[0], []
     for value in torch.linspace(0, 1, points).tolist():
