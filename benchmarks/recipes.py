@@ -35,6 +35,7 @@ FORMER = {  # of the releases up to November 2026
     "averaging": 0.0,
     "lam": 0.2,
     "estimator": "straight-through",
+    "loss": "cross-entropy",
 }
 LONG = {**FORMER, "steps": 1600, "scenarios_per_step": 2, "optimizer.lr": 0.01, "schedule": "cosine", "averaging": 0.98}
 #: Each differs from another one in one thing, or its name says in which ones.
@@ -46,6 +47,7 @@ RECIPES: dict[str, dict] = {
     "1,600 x 2, lambda .05": {**LONG, "lam": 0.05},
     "1,600 x 2, lambda 1": {**LONG, "lam": 1.0},
     "1,600 x 2, second order": {**LONG, "estimator": "second-order"},
+    "1,600 x 2, expected error": {**LONG, "loss": "error", "lam": 0.067},
     "1,600 x 1, 32 + 96 images": {**LONG, "scenarios_per_step": 1, "context_images": 96},
     "800 x 4": {**LONG, "steps": 800, "scenarios_per_step": 4},
     "1,600 x 2, no average": {**LONG, "averaging": 0.0},

@@ -314,8 +314,8 @@ def test_without_a_seed_of_its_own_the_data_are_drawn_with_the_runs(tmp_path):
         for stage in ("data", "teacher", "tested-EAS"):
             assert of(seed, "null").folder(stage) == of(seed, seed).folder(stage)
             assert of(seed, "null").settings(stage) == of(seed, seed).settings(stage)
-    assert of(7, "null").key("data") != of(8, "null").key("data")
-    assert of(7, 5).key("data") == of(8, 5).key("data")
+    assert [of(seed, "null").settings("data")["data"]["seed"] for seed in (7, 8)] == [7, 8]
+    assert of(7, 5).settings("data")["data"] == of(8, 5).settings("data")["data"]
     (test,), (other,) = (replace(of(seed, "null"), device="cpu").splits("test") for seed in (7, 8))
     assert not test.fingerprints() & other.fingerprints()
     with pytest.raises(DataError, match="data.seed: null"):

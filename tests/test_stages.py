@@ -31,7 +31,12 @@ OTHER = [  # of every choice the one that smoke does not take, and every option 
     "supernet.subnets_per_step=2",
     "supernet.task_dropout.reading=zero",
     "generator.optimizer={kind: sgd, lr: 0.01}",
-    *("generator.schedule=cosine", "generator.averaging=0.9", "generator.estimator=second-order"),
+    *(
+        "generator.schedule=cosine",
+        "generator.averaging=0.9",
+        "generator.estimator=second-order",
+        "generator.loss=error",
+    ),
     *("amortised.optimizer={kind: sgd, lr: 0.01}", "specialize.images_per_class=1"),
     "pairs={count: 10, costs: uniform, images_per_class: null}",
     "predictor={epochs: 2, batch_size: 4, hidden: 16, optimizer: {kind: adamw, lr: 0.01}}",

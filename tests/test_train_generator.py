@@ -19,7 +19,7 @@ from eas_core.search.predictor import AccuracyPredictor
 from eas_core.settings import profiles, schema
 from eas_core.space.search_space import BLOCKS
 from eas_core.training.loop import Stopped
-from eas_core.training.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator
+from eas_core.training.train_generator import cost_loss, draw_scenarios, joint_loss, train_generator, validation_loss
 
 SETTINGS = [  # the small space of the tests costs 0.43 to 3.15 M
     "generator.budget=[0.6, 2.6]",
@@ -132,6 +132,23 @@ def test_the_validation_loss_reaches_the_generator(tmp_path):
         train_generator(network, supernet, split, TASKS, profile, 0, tmp_path / name, progress=False)
         trained.append(bits(network.state_dict()))
     assert trained[0] != trained[1]
+
+
+def test_the_loss_by_hand():
+    logits, labels = torch.tensor([[math.log(3.0), 0.0], [0.0, 0.0]]), torch.tensor([0, 1])
+    assert validation_loss(logits, labels, "error").item() == pytest.approx((0.25 + 0.5) / 2)
+    assert validation_loss(logits, labels, "cross-entropy").item() == pytest.approx(
+        -(math.log(0.75) + math.log(0.5)) / 2
+    )
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "error"])
+def test_the_loss_that_was_asked_for_is_trained_on(tmp_path, loss):
+    network, supernet = fresh_pair()
+    curve, _ = train(network, supernet, small_profile("generator.steps=1", f"generator.loss={loss}"), tmp_path)
+    assert (curve[0]["validation loss"] < 1) == (
+        loss == "error"
+    )  # an untrained network guesses: 1.8 nats of six classes
 
 
 # ---------------------------------------------------------------- learning rate and average

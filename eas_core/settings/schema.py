@@ -210,6 +210,9 @@ class Generator(Settings):
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     #: How a gate's gradient is estimated: Eq. (I)-(J) as printed, or with both ends of the gate weighed.
     estimator: Literal["straight-through", "second-order"] = "straight-through"
+    #: What L_val is: cross-entropy, or the expected error 1 - p, p the probability of the right class; the latter is
+    #: about a third in size, and so should lambda be.
+    loss: Literal["cross-entropy", "error"] = "cross-entropy"
     #: Extra scenarios of a step that enter L_C only.
     cost_scenarios: Annotated[int, Field(ge=0, le=100000)] = 0
     #: Images of the task, a scenario and step.

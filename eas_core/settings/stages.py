@@ -167,6 +167,7 @@ _LISTED = (
             "generator.aim",
             "generator.schedule",
             "generator.averaging",
+            "generator.loss",
             "specialize.images_per_class",
         ),
         _TRAIN + "multi_path",

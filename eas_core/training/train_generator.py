@@ -49,6 +49,13 @@ def draw_scenarios(count: int, tasks: int, budget: tuple[float, float], draw: to
     return task, budget[0] + (budget[1] - budget[0]) * torch.rand(count, generator=draw)
 
 
+def validation_loss(logits: Tensor, labels: Tensor, kind: str) -> Tensor:
+    """L_val of logits (n, C) and labels (n,): "cross-entropy" in nats, or "error", one minus the right class's
+    probability, which is closer to what accuracy counts."""
+    loss = F.cross_entropy(logits, labels, reduction="none")
+    return (loss if kind == "cross-entropy" else 1 - torch.exp(-loss)).mean()
+
+
 class Average:
     """The moving average of a generator's weights, theta' = decay theta' + (1 - decay) theta after each step.
 
@@ -103,7 +110,7 @@ class _Loss:
         images, labels = self.split.take(torch.cat([own, context]))
         run = self.supernet.forward_paths if isinstance(which, PathWeights) else self.supernet
         logits, labels = self.devices.forward(run, normalise(images), which)[: len(own)], labels[: len(own)]
-        return F.cross_entropy(own_task_logits(logits, labels, self.tasks), labels)
+        return validation_loss(own_task_logits(logits, labels, self.tasks), labels, self.settings.loss)
 
     def mean(self, choices: Sequence[Tensor | PathWeights], task: Tensor, draw: torch.Generator) -> list[Tensor]:
         """The losses of ``choices``, a scenario each; what is differentiated already comes detached."""
