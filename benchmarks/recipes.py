@@ -18,12 +18,15 @@ import numpy as np
 import torch
 
 from eas_core.base.files import write_atomic
-from eas_core.network.calibrate import calibrate
+from eas_core.data.splits import Split
+from eas_core.network.supernet import Supernet
 from eas_core.runs.run import Run, make_run
+from eas_core.runs.specialized import network_of
 from eas_core.runs.trained import new_generator, supernet
 from eas_core.search.evaluate import score
 from eas_core.search.gate_statistics import gate_statistics
 from eas_core.search.specialize import most_probable, propose
+from eas_core.space.architecture import Architecture
 from eas_core.training.train_generator import train_generator
 
 RESULTS = Path(__file__).parent / "results" / "recipes.json"
@@ -70,21 +73,33 @@ def measured(run: Run) -> dict:
     scenarios = [(t, budget) for budget in settings.budgets for t in range(tasks)]
     proposals = propose(generator, space, scenarios, settings, run.seed)
     found = {"first": [p.candidates[0] for p in proposals], "probable": most_probable(generator, space, scenarios)}
-    calibration, batch = run.profile.calibration, run.profile.evaluation.batch_size
     result: dict = {
         "cpu_seconds": round(seconds, 1),
         "gates": gate_statistics(generator, space, tasks, settings, run.seed),
     }
     for pick, architectures in found.items():
-        scores = []
-        for (task, _), architecture in zip(scenarios, architectures, strict=True):
-            extracted = weights.extract(architecture)
-            network = calibrate(extracted, train, calibration.images, calibration.batch_size, run.seed)
-            one = score(network, rank, run.tasks, rank.of_task(run.tasks, task), batch)
-            scores.append((100 * one.accuracy(), one.cross_entropy()))
-        by_level = np.array(scores).reshape(len(settings.budgets), tasks, 2).mean(1)
-        result[pick] = {"accuracy": by_level[:, 0].round(3).tolist(), "loss": by_level[:, 1].round(4).tolist()}
+        result[pick] = accuracy_by_budget(run, architectures, scenarios, weights, train, rank)
     return result
+
+
+def accuracy_by_budget(
+    run: Run,
+    architectures: list[Architecture],
+    scenarios: list[tuple[int, float]],
+    weights: Supernet,
+    train: Split,
+    rank: Split,
+) -> dict[str, list[float]]:
+    """Accuracy (%) and cross-entropy (nats) of a network for each scenario on its task's images, means by budget."""
+    scores, network, built = [], None, None
+    for (task, _), architecture in zip(scenarios, architectures, strict=True):
+        if network is None or architecture != built:  # one for all tasks is calibrated once
+            network, built = network_of(run, weights, architecture, train), architecture
+        index, batch = rank.of_task(run.tasks, task), run.profile.evaluation.batch_size
+        one = score(network, rank, run.tasks, index, batch)
+        scores.append((100 * one.accuracy(), one.cross_entropy()))
+    by_level = np.array(scores).reshape(len(run.profile.specialize.budgets), len(run.tasks), 2).mean(1)
+    return {"accuracy": by_level[:, 0].round(3).tolist(), "loss": by_level[:, 1].round(4).tolist()}
 
 
 def main(arguments: list[str] | None = None) -> None:

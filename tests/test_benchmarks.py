@@ -7,7 +7,9 @@ import json
 import pytest
 import torch
 
-from benchmarks import calibration, gpu, input_pipeline, throughput
+from benchmarks import calibration, equal_time, gpu, input_pipeline, recipes, throughput
+from eas_core.settings import profiles
+from eas_core.show import alone_figures
 from eas_core.space import cost
 from eas_core.space.search_space import LARGEST, SearchSpace
 
@@ -82,6 +84,49 @@ def test_what_few_images_cost_is_told_for_each_size_and_seed(smoke_run, tmp_path
         assert (
             len(row["mean"]) == len(row["deviation"]) == 2 and row["root mean square"] >= max(map(abs, row["mean"])) / 2
         )
+
+
+def test_recipes_are_measured_once_for_each_seed_and_on_images_that_train_nothing(smoke_run, tmp_path, capsys):
+    path = tmp_path / "recipes.json"
+    words = ["--profile", "smoke", "--runs", str(smoke_run.root), "--results", str(path), "--seeds", "0"]
+    words += ["--set", "specialize.images_per_class=3", "--set", "specialize.budgets=[3.0]", "--only", "former"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.RECIPES, "former", {**recipes.FORMER, "steps": 2})
+        recipes.main(words)
+        first = path.read_text()
+        recipes.main(words)  # nothing is left to do
+    assert path.read_text() == first and capsys.readouterr().out.count("former, seed 0") == 1
+    (row,) = json.loads(first)
+    assert (row["recipe"], row["seed"], row["images_per_class"], row["settings"]["steps"]) == ("former", 0, 3, 2)
+    for pick in ("first", "probable"):
+        assert 0 <= row[pick]["accuracy"][0] <= 100 and row[pick]["loss"][0] > 0
+    assert row["gates"][0]["budget"] == 3.0
+    with pytest.raises(SystemExit):
+        recipes.main(["--only", "a better one"])
+
+
+def test_searches_are_measured_for_each_number_of_pairs(smoke_run, tmp_path):
+    path = tmp_path / "equal_time.json"
+    words = ["--profile", "smoke", "--runs", str(smoke_run.root), "--results", str(path), "--seeds", "0"]
+    words += ["--pairs", "10,12", "--set", "specialize.images_per_class=3", "--set", "specialize.budgets=[3.0]"]
+    equal_time.main(words)
+    found = json.loads(path.read_text())
+    assert [row["pairs"] for row in found] == [10, 12] and found[0]["cpu_seconds"] < found[1]["cpu_seconds"]
+    left = 60 * (smoke_run.profile.data.valid_per_class - 3)
+    assert found[1]["image_passes"] == 12 * (left + smoke_run.profile.calibration.images)
+    for row in found:
+        assert all(0 <= row[name]["accuracy"][0] <= 100 for name in ("OFA-T", "one for all"))
+    figure = alone_figures.equal_time(json.loads(recipes.RESULTS.read_text()), found)
+    assert len(figure.axes[0].lines) == 3
+    equal_time.main(words)  # nothing is left to do
+    assert json.loads(path.read_text()) == found
+
+
+def test_the_recipes_differ_and_are_settings_that_there_are():
+    found = [
+        profiles.load("demo", [f"generator.{k}={v}" for k, v in r.items()]).generator for r in recipes.RECIPES.values()
+    ]
+    assert len(set(found)) == len(found)
 
 
 def test_the_bench_agrees_with_once_for_all_on_what_it_compares():

@@ -130,8 +130,8 @@ def test_pairs_of_every_kind_are_different_and_seen_on_the_images_asked_for(cost
     settings = {"costs": costs, "images_per_class": images_per_class, "count": 40}
     pairs = smoke_run.profile.pairs.model_copy(update=settings)
     run = replace(smoke_run, profile=smoke_run.profile.model_copy(update={"pairs": pairs}))
-    found = ofa._pair_architectures(run)
-    assert len(found) == 40 and found == ofa._pair_architectures(run)
+    found = ofa.pair_architectures(run)
+    assert len(found) == 40 and found == ofa.pair_architectures(run)
     if costs == "uniform":
         draw, plain = rng(run.seed, "pairs"), []
         while len(plain) < 40:
@@ -144,7 +144,7 @@ def test_pairs_of_every_kind_are_different_and_seen_on_the_images_asked_for(cost
     ]
     assert (min(quarters) >= 3) == (costs == "budgets"), quarters
     (valid,) = run.splits("valid")
-    index = ofa._first_of_each_class(valid, images_per_class)
+    index = ofa.first_of_each_class(valid, images_per_class)
     assert valid.labels[index].bincount().tolist() == 60 * [images_per_class or len(valid) // 60]
 
 

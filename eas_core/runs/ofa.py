@@ -42,8 +42,8 @@ def _measure_pairs(run: Run, folder: Path) -> Made:
     weights, _ = supernet(run)
     (train,), (valid, _) = run.splits("train"), run.validation()
     tasks = run.tasks
-    index = _first_of_each_class(valid, settings.images_per_class)
-    architectures = _pair_architectures(run)
+    index = first_of_each_class(valid, settings.images_per_class)
+    architectures = pair_architectures(run)
     path = folder / "checkpoint.pt"
     fresh: dict[str, Any] = {"key": run.key("pairs"), "accuracy": [], "cross_entropy": [], "seconds": 0.0}
     state = checkpoints.last_checkpoint(path, run.key("pairs")) or fresh
@@ -76,7 +76,7 @@ def _measure_pairs(run: Run, folder: Path) -> Made:
     return result, spent + time.monotonic() - started
 
 
-def _first_of_each_class(split: Split, count: int | None) -> Tensor:
+def first_of_each_class(split: Split, count: int | None) -> Tensor:
     """Indices of the first ``count`` images of every class (all if None); a split is sorted by class."""
     if count is None:
         return torch.arange(len(split))
@@ -84,7 +84,8 @@ def _first_of_each_class(split: Split, count: int | None) -> Tensor:
     return torch.cat([(labels == c).nonzero().flatten()[:count] for c in labels.unique()])
 
 
-def _pair_architectures(run: Run) -> list[Architecture]:
+def pair_architectures(run: Run) -> list[Architecture]:
+    """The architectures that are measured for pairs, in the order in which they are drawn."""
     settings, space, draw = run.profile.pairs, run.profile.search_space(), rng(run.seed, "pairs")
     if settings.costs == "uniform":
         found: dict[Architecture, None] = {}

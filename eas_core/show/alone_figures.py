@@ -74,3 +74,40 @@ def cross_table(accuracy: np.ndarray, tasks: tuple[str, ...], title: str) -> Fig
     bar = figure.colorbar(image, ax=axis, shrink=0.8)
     bar.set_label("points against the task's own network", color=REFERENCE)
     return figure
+
+
+@styled
+def equal_time(recipes: list[dict], searches: list[dict]) -> Figure:
+    """Accuracy of a search, without choosing, against the CPU time it takes to answer all scenarios once.
+
+    ``recipes`` are rows of ``benchmarks/results/recipes.json``, a hollow dot each (its first samples), ``searches`` of
+    ``equal_time.json``: OFA-T with more and more pairs, and one network for all tasks from the same pairs. Both are means
+    over seeds, on validation images that trained nothing.
+    """
+    figure, axis = subplots(height=3.6)
+    for name, label, style in (
+        ("OFA-T", "OFA-T, by number of pairs", METHOD_STYLE["OFA-T"]),
+        ("one for all", "one network for all tasks, from the same pairs", METHOD_STYLE["OFA-V"]),
+    ):
+        groups = [[row for row in searches if row["pairs"] == n] for n in sorted({row["pairs"] for row in searches})]
+        x = [np.mean([row["cpu_seconds"] for row in rows]) for rows in groups]
+        y = [np.mean([row[name]["accuracy"] for row in rows]) for rows in groups]
+        axis.plot(x, y, label=label, **style)
+        for place, value, rows in zip(x, y, groups, strict=True):
+            axis.annotate(
+                str(rows[0]["pairs"]), (place, value), (0, 6), textcoords="offset points", ha="center", fontsize=7
+            )
+    names = dict.fromkeys(row["recipe"] for row in recipes)
+    own = [[row for row in recipes if row["recipe"] == name] for name in names]
+    x = [np.mean([row["cpu_seconds"] for row in rows]) for rows in own]
+    y = [np.mean([row["first"]["accuracy"] for row in rows]) for rows in own]
+    look = {**METHOD_STYLE["EAS"], "markerfacecolor": "white", "linestyle": "none"}
+    axis.plot(x, y, label="EAS, first sample, a recipe each", **look)
+    axis.set_xscale("log")
+    axis.set(xlabel="CPU seconds of one core for all scenarios", ylabel="task accuracy (%, validation)")
+    seeds = {row["seed"] for row in (*recipes, *searches)}
+    subtitle(
+        axis, f"mean over budgets and tasks; up to {counted(len(seeds), 'seed')}, validation images that train nothing"
+    )
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
