@@ -62,6 +62,19 @@ def ofa_network(space: SearchSpace, kernel_transformation: bool) -> OFAMobileNet
     return OFAMobileNetV3(space.num_classes, (0.1, 1e-5), 0.0, None, 1.0, [3, 5, 7], [3, 4, 6], [2, 3, 4])
 
 
+KEPT = "ours / keep_freed_memory"
+COMPARED = (  # variant / allocator: the slow one, the fast one
+    ("ofa / default", KEPT),
+    ("ofa with kernel transformation / default", KEPT),
+    ("ofa / default", "ours / default"),
+    ("ofa / keep_freed_memory", KEPT),
+    ("ofa, channels-last / keep_freed_memory", KEPT),
+    ("ours, oneDNN's weight gradient / keep_freed_memory", KEPT),
+    ("ours, oneDNN's weight gradient / default", "ours / default"),
+    ("ours / default", KEPT),
+)
+
+
 @torch.no_grad()
 def copy_weights(ours: Supernet, theirs: OFAMobileNetV3) -> None:
     """Both list the same tensors in the same order; some are 1 x 1 convolutions on one side, linear on the other."""
@@ -71,6 +84,40 @@ def copy_weights(ours: Supernet, theirs: OFAMobileNetV3) -> None:
 
 def activate(network: OFAMobileNetV3, architecture: Architecture) -> None:
     network.set_active_subnet(ks=list(architecture.kernel), e=list(architecture.expand), d=list(architecture.depth))
+
+
+@torch.no_grad()
+def largest_difference(
+    ours: Supernet, same: OFAMobileNetV3, images: Tensor, architectures: list[Architecture]
+) -> float:
+    """Of the logits, relative to the largest; networks that disagree end the benchmark."""
+    difference = 0.0
+    for architecture in architectures:
+        activate(same, architecture)
+        a, b = ours.train()(images, architecture), same.train()(images)
+        difference = max(difference, ((a - b).abs().max() / a.abs().max()).item())
+    if difference > 1e-3:
+        raise SystemExit(f"bench: the two networks disagree by {difference:.1e}; the comparison would mean nothing")
+    return difference
+
+
+def step_times(
+    step: Callable[[str, Architecture], float], names: list[str], architectures: list[Architecture], rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of ``step(name, architecture)`` by "name / allocator", variants in turn and each round in another order."""
+    seconds = {}
+    for allocator in ("default", "keep_freed_memory"):
+        if allocator == "keep_freed_memory":
+            keep_freed_memory()  # what eas_core does before it trains; stays for the rest of the process
+        for name in names:  # warm up
+            for architecture in architectures:
+                step(name, architecture)
+        for number in range(rounds):
+            for architecture in architectures:
+                turn = number % len(names)
+                for name in names[turn:] + names[:turn]:
+                    seconds.setdefault(f"{name} / {allocator}", []).append(step(name, architecture))
+    return seconds
 
 
 def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> dict:
@@ -87,14 +134,7 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
     copy_weights(ours, same)
     same_last = ofa_network(space, False)
     same_last.load_state_dict(same.state_dict())
-    difference = 0.0
-    with torch.no_grad():
-        for architecture in architectures:
-            activate(same, architecture)
-            a, b = ours.train()(images, architecture), same.train()(images)
-            difference = max(difference, ((a - b).abs().max() / a.abs().max()).item())
-    if difference > 1e-3:
-        raise SystemExit(f"bench: the two networks disagree by {difference:.1e}; the comparison would mean nothing")
+    difference = largest_difference(ours, same, images, architectures)
 
     variants = {
         "ours": (ours, last, elastic.depthwise_conv),
@@ -125,37 +165,12 @@ def training_step(space: SearchSpace, batch: int, rounds: int, count: int) -> di
         elastic.depthwise_conv = own
         return clock() - tick
 
-    seconds = {}
-    for allocator in ("default", "keep_freed_memory"):
-        if allocator == "keep_freed_memory":
-            keep_freed_memory()  # what eas_core does before it trains; stays for the rest of the process
-        for name in variants:  # warm up
-            for architecture in architectures:
-                step(name, architecture)
-        for number in range(rounds):
-            for architecture in architectures:
-                order = list(variants)
-                for name in order[number % len(order) :] + order[: number % len(order)]:
-                    seconds.setdefault(f"{name} / {allocator}", []).append(step(name, architecture))
-
-    def versus(slow: str, fast: str) -> dict:
-        return {"slow": slow, "fast": fast, **ratios(seconds[slow], seconds[fast])}
-
-    kept = "ours / keep_freed_memory"
+    seconds = step_times(step, list(variants), architectures, rounds)
     return {
         "settings": {"resolution": space.resolution, "batch": batch, "architectures": count, "rounds": rounds},
         "largest relative difference of the logits": difference,
         "images per second": {n: batch / statistics.median(t) for n, t in seconds.items()},
-        "ratios": [
-            versus("ofa / default", kept),
-            versus("ofa with kernel transformation / default", kept),
-            versus("ofa / default", "ours / default"),
-            versus("ofa / keep_freed_memory", kept),
-            versus("ofa, channels-last / keep_freed_memory", kept),
-            versus("ours, oneDNN's weight gradient / keep_freed_memory", kept),
-            versus("ours, oneDNN's weight gradient / default", "ours / default"),
-            versus("ours / default", kept),
-        ],
+        "ratios": [{"slow": a, "fast": b, **ratios(seconds[a], seconds[b])} for a, b in COMPARED],
     }
 
 
@@ -297,14 +312,22 @@ def evolution_times(ofa_scenarios: int) -> dict:
 
 
 def markdown(result: dict) -> str:
-    step, exact, gen = result["training step"], result["exact cost"], result["generator"]
-    where, settings = result["provenance"], step["settings"]
-    speed = step["images per second"]
-    theirs = result["evolution"]["scenarios"] * result["evolution"]["ofa_seconds_a_scenario"]
+    where = result["provenance"]
     parts = [
         "# Benchmarks\n",
         f"`make bench`, {where['device']}, {where['threads']} thread(s), torch {where['versions']['torch']}. "
         "All in one process, interleaved, CPU time where there is one thread; a ratio above 1: the second is faster.\n",
+        *training_part(result["training step"]),
+        *search_part(result["exact cost"], result["generator"], result["evolution"]),
+        *encoding_part(result["encodings"], result["training step"]["settings"]),
+        *depthwise_part(result["depthwise"], result["depthwise batch"]),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def training_part(step: dict) -> list[str]:
+    settings, speed = step["settings"], step["images per second"]
+    return [
         "## Training step of random sub-networks\n",
         f"once-for-all's space, {settings['resolution']} x {settings['resolution']} images, batch {settings['batch']}, "
         f"{settings['architectures']} architectures x {settings['rounds']} rounds, forward + backward + SGD. `ofa` "
@@ -319,6 +342,12 @@ def markdown(result: dict) -> str:
                 for r in step["ratios"]
             ],
         ),
+    ]  # fmt: skip
+
+
+def search_part(exact: dict, gen: dict, evolution: dict) -> list[str]:
+    theirs = evolution["scenarios"] * evolution["ofa_seconds_a_scenario"]
+    return [
         "\n## Exact cost of 1,000 architectures\n",
         f"Multiply-adds and parameters; `ofa`'s counter on {exact['counted by ofa']} of them, scaled to "
         f"{exact['architectures']:,}. Largest difference: {exact['difference']:.0f} (it sums in float32).\n",
@@ -331,39 +360,48 @@ def markdown(result: dict) -> str:
         f"Up to {gen['samples']} samples a scenario until enough fit, budgets kept; *derived*: scenarios in which no "
         "sample fitted.\n",
         proposals.markdown(gen),
-        f"\n## Evolutionary search, {result['evolution']['scenarios']} scenarios\n",
+        f"\n## Evolutionary search, {evolution['scenarios']} scenarios\n",
         "Population 100, 500 generations, the same predictor (three hidden layers of 400) and the same cost; wall time, "
-        f"`ofa`'s search timed on single scenarios and multiplied by {result['evolution']['scenarios']}.\n",
+        f"`ofa`'s search timed on single scenarios and multiplied by {evolution['scenarios']}.\n",
         table(
             ["ours, all at once", "ofa, one by one", "ratio"],
-            [[f"{result['evolution']['ours_seconds']:.1f} s", f"{theirs:.0f} s",
-              f"**{theirs / result['evolution']['ours_seconds']:.1f}**"]],
+            [[f"{evolution['ours_seconds']:.1f} s", f"{theirs:.0f} s",
+              f"**{theirs / evolution['ours_seconds']:.1f}**"]],
         ),
+    ]  # fmt: skip
+
+
+def encoding_part(encodings: dict, settings: dict) -> list[str]:
+    return [
         "\n## Single-path against multi-path encoding\n",
         f"One training step of the generator for one scenario, {settings['resolution']} x {settings['resolution']} "
         f"images, batch {settings['batch']}: time, and the rise of a fresh process's memory.\n",
         table(
             ["encoding", "step", "memory"],
             [
-                [n, f"{1e3 * result['encodings']['seconds'][n]:.0f} ms",
-                 f"{result['encodings']['memory_bytes'][n] / 2**20:.0f} MiB"]
+                [n, f"{1e3 * encodings['seconds'][n]:.0f} ms",
+                 f"{encodings['memory_bytes'][n] / 2**20:.0f} MiB"]
                 for n in ("single-path", "multi-path")
             ]
-            + [["multi / single", "**{median:.1f}** ({low:.1f}-{high:.1f})".format(**result["encodings"]["ratio"]),
-                f"**{result['encodings']['memory ratio']:.1f}**"]],
+            + [["multi / single", "**{median:.1f}** ({low:.1f}-{high:.1f})".format(**encodings["ratio"]),
+                f"**{encodings['memory ratio']:.1f}**"]],
         ),
+    ]  # fmt: skip
+
+
+def depthwise_part(rows: list[dict], batch: int) -> list[str]:
+    return [
         "\n## Depthwise weight gradient\n",
-        f"Batch {result['depthwise batch']}, milliseconds, oneDNN's against that of `eas_core.network.kernels`.\n",
+        f"Batch {batch}, milliseconds, oneDNN's against that of `eas_core.network.kernels`.\n",
         table(
             ["channels", "size", "stride", "kernel", "oneDNN", "ours", "ratio"],
             [
                 [str(r["channels"]), str(r["size"]), str(r["stride"]), str(r["kernel"]), f"{r['plain_ms']:.2f}",
                  f"{r['ours_ms']:.2f}", f"**{r['ratio']:.1f}**"]
-                for r in result["depthwise"]
+                for r in rows
             ],
         ),
     ]  # fmt: skip
-    return "\n".join(parts) + "\n"
 
 
 def main() -> None:

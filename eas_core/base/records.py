@@ -12,6 +12,7 @@ import json
 import platform
 import reprlib
 import time
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +26,7 @@ from eas_core.base.files import read_json, reason, write_atomic
 from eas_core.base.parsing import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import torch
     from torch import Tensor
@@ -53,14 +54,8 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
 
     So does one that lacks a tensor named in ``needed``.
     """
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            metadata = parse_json((file.metadata() or {}).get("eas", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except FileNotFoundError:
-        raise CheckpointError(f"weights: {path} does not exist") from None
-    except (safetensors.SafetensorError, ValueError, OSError) as error:
-        raise CheckpointError(f"weights: {path} is damaged or cut short ({reason(error)})") from None
+    with _opened(path, "pt") as (file, metadata):
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
     if not isinstance(metadata, dict):
         raise CheckpointError(f"weights: {path} is damaged (its metadata is no table)")
     for name in needed:
@@ -71,13 +66,21 @@ def load_tensors(path: Path, needed: tuple[str, ...] = ()) -> tuple[dict[str, Te
 
 def load_metadata(path: Path) -> object:
     """Read the metadata of a safetensors file alone; a damaged or missing one raises :class:`CheckpointError`."""
+    with _opened(path, "np") as (_, metadata):
+        pass
+    return metadata
+
+
+@contextmanager
+def _opened(path: Path, framework: str) -> Iterator[tuple[Any, object]]:
+    """A safetensors file and its metadata; what is wrong with it is :class:`CheckpointError`."""
     try:
-        with safetensors.safe_open(path, "np") as file:
-            return parse_json((file.metadata() or {}).get("eas", "{}"))
+        with safetensors.safe_open(path, framework) as file:
+            yield file, parse_json((file.metadata() or {}).get("eas", "{}"))
     except FileNotFoundError:
         raise CheckpointError(f"weights: {path} does not exist") from None
     except (safetensors.SafetensorError, ValueError, OSError) as error:
-        raise CheckpointError(f"weights: {path} is damaged or cut short ({error})") from None
+        raise CheckpointError(f"weights: {path} is damaged or cut short ({reason(error)})") from None
 
 
 def load_into(module: torch.nn.Module, path: Path) -> dict[str, Any]:

@@ -104,35 +104,26 @@ def largest_smallest_table(record: dict, tasks: TaskSet) -> pd.DataFrame:
 def comparison_table(record: dict) -> pd.DataFrame:
     """EAS against random architectures of equal cost on the same test images: the paired difference, in points."""
     rows = comparisons(record)
-    table = pd.DataFrame(
-        {
-            "MAdds (M)": [significant(row["madds"]) for row in rows],
-            "EAS (%)": [100 * row["accuracy"] for row in rows],
-            "random, mean (%)": [100 * np.mean(row["random_accuracy"]) for row in rows],
-            "random, best (%)": [100 * np.max(row["random_accuracy"]) for row in rows],
-            "difference (points)": [100 * row["difference"] for row in rows],
-            "from": [100 * row["interval"][0] for row in rows],
-            "to": [100 * row["interval"][1] for row in rows],
-        },
-        index=pd.Index([row["budget"] for row in rows], name="budget (M)"),
-    ).round(2)
-    table["random networks"] = [row["others"] for row in rows]
-    table[COUNT] = [row["n"] for row in rows]
-    return table
+    columns = {
+        "MAdds (M)": [significant(row["madds"]) for row in rows],
+        "EAS (%)": [100 * row["accuracy"] for row in rows],
+        "random, mean (%)": [100 * np.mean(row["random_accuracy"]) for row in rows],
+        "random, best (%)": [100 * np.max(row["random_accuracy"]) for row in rows],
+    }
+    return _with_differences(rows, columns, "random networks", "others")
 
 
 def picked_table(record: dict) -> pd.DataFrame:
     """EAS against random architectures of which the validation split chose one a task: paired difference in points."""
     rows = picked_comparisons(record)
-    table = pd.DataFrame(
-        {
-            "random, chosen (%)": [100 * row["accuracy"] for row in rows],
-            "difference (points)": [100 * row["difference"] for row in rows],
-            "from": [100 * row["interval"][0] for row in rows],
-            "to": [100 * row["interval"][1] for row in rows],
-        },
-        index=pd.Index([row["budget"] for row in rows], name="budget (M)"),
-    ).round(2)
-    table["tried"] = [row["tried"] for row in rows]
+    return _with_differences(rows, {"random, chosen (%)": [100 * row["accuracy"] for row in rows]}, "tried", "tried")
+
+
+def _with_differences(rows: list[dict], columns: dict[str, list], counted: str, count: str) -> pd.DataFrame:
+    """Columns by budget, the paired difference in points with its interval, and how many networks and images there were."""
+    columns["difference (points)"] = [100 * row["difference"] for row in rows]
+    columns["from"], columns["to"] = ([100 * row["interval"][end] for row in rows] for end in (0, 1))
+    table = pd.DataFrame(columns, index=pd.Index([row["budget"] for row in rows], name="budget (M)")).round(2)
+    table[counted] = [row[count] for row in rows]
     table[COUNT] = [row["n"] for row in rows]
     return table
