@@ -256,7 +256,9 @@ def test_an_unknown_job_or_method_is_one_clear_line(smoke_run):
     with pytest.raises(DataError, match="job: 'supernet q=7' is not one of teacher, ") as error:
         jobs.job(smoke_run.profile, "supernet q=7")
     one_line(error.value)
-    with pytest.raises(EASError, match="method: 'NSGA' is not one of OFA-V, OFA-T, amortised, multi-path, EAS") as error:
+    with pytest.raises(
+        EASError, match="method: 'NSGA' is not one of OFA-V, OFA-T, amortised, multi-path, EAS"
+    ) as error:
         tested.tested(smoke_run, "NSGA")
     one_line(error.value)
 

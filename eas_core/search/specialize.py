@@ -29,12 +29,12 @@ from eas_core.network.subnetwork import Network
 from eas_core.network.supernet import Supernet
 from eas_core.search.evaluate import score
 from eas_core.settings import schema
+from eas_core.space.budget import check_kept
 from eas_core.space.cost import (
     DIGIT,
     MILLION,
     UNIT_OF,
     CostTable,
-    budget_range,
     cost_of_index,
     cost_tables,
     madds_millions,
@@ -199,11 +199,7 @@ def nearest_feasible(z: Tensor, space: SearchSpace, budget: float) -> Architectu
 
 def _nearest(z: Tensor, space: SearchSpace, budget: Tensor) -> Tensor:
     """:func:`nearest_feasible` of logits (m, 90) and budgets (m,), as index (m, 45)."""
-    low, high = budget_range(space)
-    for least in budget[~(budget >= low)].tolist():  # so that NaN is refused too
-        raise SpaceError(
-            f"budget: {least:g} M is below the smallest architecture's {low:g} M (range {low:g}-{high:g} M)"
-        )
+    check_kept(budget.tolist(), space)
     table = cost_tables(space)[0]
     gates = nest(z > 0).flatten(1)
     rank = z.argsort(dim=1, stable=True).argsort(dim=1)  # 0: the least probable gate
