@@ -146,9 +146,7 @@ def test_the_loss_by_hand():
 def test_the_loss_that_was_asked_for_is_trained_on(tmp_path, loss):
     network, supernet = fresh_pair()
     curve, _ = train(network, supernet, small_profile("generator.steps=1", f"generator.loss={loss}"), tmp_path)
-    assert (curve[0]["validation loss"] < 1) == (
-        loss == "error"
-    )  # an untrained network guesses: 1.8 nats of six classes
+    assert (curve[0]["validation loss"] < 0.75) == (loss == "error")  # a guess among three, two or one classes
 
 
 # ---------------------------------------------------------------- learning rate and average
