@@ -37,9 +37,9 @@ def gate_flips(flips: Sequence[Flip]) -> Figure:
             axis.fill([low, low, 0, 0], [0, high, high, 0], color=REFERENCE, alpha=0.1, linewidth=0)
             axis.fill([0, 0, high, high], [low, 0, 0, low], color=REFERENCE, alpha=0.1, linewidth=0)
             axis.set(xlim=(low, high), ylim=(low, high))
-        row[0].set_ylabel(f"{PREDICTION_NAMES[prediction]} gradient:\npredicted change (0.001 nats)")
-    for axis in axes[1]:
-        axis.set_xlabel("true change of the loss (0.001 nats)")
+        row[0].set_ylabel(f"{PREDICTION_NAMES[prediction]} gradient")
+    figure.supylabel("predicted change of the loss (0.001 nats)", fontsize="medium")
+    figure.supxlabel("true change of the loss (0.001 nats)", fontsize="medium")
     for kind, (colour, marker) in LOOKS.items():
         axes[0, 0].plot([], [], marker, color=colour, label=f"{kind} gate")
     axes[0, 0].plot([], [], color=REFERENCE, linestyle="--", linewidth=1.2, label="predicted = true")
@@ -80,7 +80,7 @@ def loss_along_gates(curves: Sequence[tuple[str, torch.Tensor | np.ndarray]]) ->
             axis.plot([gate[end], gate[end] + reach], tangent, color=RANDOM, linewidth=1.4)
         axis.plot([0, 1], loss[[0, -1]], "o", color=EAS)
         axis.set(xlabel="gate", title=title, xticks=[0, 0.5, 1])
-    axes[0, 0].set_ylabel("change of the loss\n(0.001 nats)")
+    figure.supylabel("change of the loss (0.001 nats)", fontsize="medium")
     axes[0, 0].plot([], [], color=EAS, label="loss")
     axes[0, 0].plot([], [], color=RANDOM, label="gradient at a sample")
     axes[0, 0].plot([], [], color=REFERENCE, linestyle="--", label="what a flip changes")
