@@ -56,6 +56,7 @@ NOTEBOOKS = {
     "11_ablations": KINDS,
     "12_claims": KINDS,
     "13_photographs": [],
+    "14_gate_gradient": ["supernet"],
     "01_quickstart": ["results"],
     "index": KINDS, # the cover
 }

@@ -15,11 +15,13 @@ from test_tables import TASKS, results  # noqa: F401, F811  (a fixture)
 
 from eas_core.data.task_dropout import task_dropout_mask
 from eas_core.evidence.paper import paper_table
+from eas_core.search.gate_gradient import Flip
 from eas_core.show import (
     architecture_figures,
     architecture_tables,
     data_figures,
     generator_figures,
+    gradient_figures,
     result_figures,
     style,
     training_figures,
@@ -54,6 +56,8 @@ POINTS = [
     for images in (0, 64, 256)
 ]
 LOSS_AND_ACCURACY = {"loss": 4.0, "task accuracy": 0.9}
+FLIPS = [Flip(gate, gate % 4 == 0, 0.02 * np.sin(gate), 0.03 * np.cos(gate), 0.0) for gate in range(0, 90, 2)]
+ALONG = torch.stack([torch.linspace(0, 1, 5), torch.linspace(0, 1, 5) ** 2, 2 * torch.linspace(0, 1, 5)], dim=1)
 COSTS = np.linspace(1.5, 2.5, 64)
 PLAIN = [{"images": images, "accuracy": 0.2 + images / 1000} for images in (0, 64)]
 
@@ -89,6 +93,8 @@ CASES = {
     "sampled_costs": lambda r: generator_figures.sampled_costs(COSTS, 2.0, 0.05, "64 samples"),
     "one_sampled_cost": lambda r: generator_figures.sampled_costs(COSTS[:1], 2.0, 0.05),
     "budget_use": generator_figures.budget_use,
+    "gate_flips": lambda r: gradient_figures.gate_flips(FLIPS),
+    "loss_along_gates": lambda r: gradient_figures.loss_along_gates([(FLIPS[0].name, ALONG), (FLIPS[-1].name, ALONG)]),
     "accuracy_cost": lambda r: result_figures.accuracy_cost(r, 0.5, paper_table()),
     "accuracy_by_task": lambda r: result_figures.accuracy_by_task(r, 0.5),
     "accuracy_by_many_tasks": lambda r: result_figures.accuracy_by_task(many(r), 0.5),

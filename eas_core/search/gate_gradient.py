@@ -20,7 +20,16 @@ from eas_core.data.splits import Split, normalise
 from eas_core.data.task_dropout import own_task_logits
 from eas_core.data.tasks import TaskSet
 from eas_core.network.supernet import Supernet
-from eas_core.space.search_space import BLOCKS, Architecture, from_gates, to_gates
+from eas_core.space.search_space import (
+    BLOCKS,
+    BLOCKS_PER_UNIT,
+    DEPTHS,
+    EXPANSIONS,
+    KERNELS,
+    Architecture,
+    from_gates,
+    to_gates,
+)
 
 KINDS = ("kernel", "width", "depth")
 PREDICTIONS = ("straight_through", "second_order")
@@ -44,6 +53,21 @@ class Flip:
     def kind(self) -> str:
         """What the gate decides about: "kernel", "width" or "depth"."""
         return KINDS[min(self.gate // (2 * BLOCKS), 2)]
+
+    @property
+    def name(self) -> str:
+        """What the gate says, and where: units and blocks count from 1.
+
+        >>> Flip(3, True, 0.0, 0.0, 0.0).name, Flip(80, True, 0.0, 0.0, 0.0).name
+        ('kernel ≥ 7, unit 1 block 2', 'depth ≥ 3, unit 1')
+        """
+        what, choices = {"kernel": ("kernel", KERNELS), "width": ("ratio", EXPANSIONS), "depth": ("depth", DEPTHS)}[
+            self.kind
+        ]
+        pair, second = divmod(self.gate % (2 * BLOCKS), 2)  # its place among the pairs of its kind
+        unit, block = (pair, None) if self.kind == "depth" else divmod(pair, BLOCKS_PER_UNIT)
+        where = f"unit {unit + 1}" if block is None else f"unit {unit + 1} block {block + 1}"
+        return f"{what} ≥ {choices[1 + second]}, {where}"
 
 
 @dataclass(frozen=True, eq=False)
