@@ -15,7 +15,7 @@ from data_prep import imagenet
 from eas_core.base.parsing import parse_json
 from eas_core.runs.jobs import jobs
 from eas_core.settings import profiles, schema
-from eas_core.settings.stages import STAGES
+from eas_core.settings.stages import STAGES, TESTED
 from eas_core.training.train_supernet import steps_of
 
 HELD_OUT = 10_000  # training photographs, section 4
@@ -51,6 +51,9 @@ def passes(profile: schema.Profile, images: Sizes, stage: str, networks: int | N
     """
     levels, tasks = len(profile.specialize.budgets), images.tasks
     calibrated = min(profile.calibration.images, images.train)
+    kept = profile.specialize.images_per_class  # for nothing but ranking candidates
+    rank = images.valid if kept is None else kept * profile.space.num_classes
+    learn = images.valid if kept is None else images.valid - rank
 
     def batches(epochs: float, batch_size: int) -> int:
         return steps_of(epochs, range(images.train), batch_size) * min(batch_size, images.train)
@@ -70,11 +73,14 @@ def passes(profile: schema.Profile, images: Sizes, stage: str, networks: int | N
         length = profile.generator if stage == "generator" else profile.multi_path
         scenario = profile.generator.task_images + profile.generator.context_images
         return Counter({stage: length.steps * length.scenarios_per_step * scenario})
-    if stage in ("specialized", "multi_path_specialized"):
+    if stage.endswith("specialized"):
         networks = levels * tasks * profile.specialize.candidates if networks is None else networks
-        return extracted(networks, networks * images.valid / tasks)
+        return extracted(networks, networks * rank / tasks)
+    if stage == "reranked":  # OFA-T's candidates on their task's images, OFA-V's on all
+        count = levels * profile.specialize.candidates
+        return extracted(count * (tasks + 1), 2 * count * rank)
     if stage == "pairs":
-        valid = images.valid
+        valid = learn
         if profile.pairs.images_per_class is not None:
             valid = min(valid, profile.pairs.images_per_class * profile.space.num_classes)
         return extracted(profile.pairs.count, profile.pairs.count * valid)
@@ -84,11 +90,13 @@ def passes(profile: schema.Profile, images: Sizes, stage: str, networks: int | N
         rivals[levels // 2] = max(rivals[0], settings.spread_architectures)
         chosen_from = sum(min(count, profile.specialize.candidates) for count in rivals)
         count = sum(rivals) + 2  # the smallest and the largest
-        return extracted(count, count * images.test + chosen_from * images.valid)
-    if stage.startswith("tested-"):
-        networks = levels * (1 if stage == "tested-OFA-V" else tasks) if networks is None else networks
-        return extracted(networks, levels * images.test)
-    return Counter()  # the predictor, and the search with it, see no images
+        return extracted(count, count * images.test + chosen_from * rank)
+    if stage in TESTED:
+        for_all = stage.endswith("OFA-V")
+        networks = levels * (1 if for_all else tasks) if networks is None else networks
+        cross = stage.startswith("first-") and not for_all  # at the middle level on the images of all tasks
+        return extracted(networks, (levels + cross * (tasks - 1)) * images.test)
+    return Counter()  # the predictor, the search with it and who learns from it see no images
 
 
 def hours(profile: schema.Profile, rates: dict[str, float], stage: str) -> float | None:

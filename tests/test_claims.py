@@ -625,9 +625,11 @@ BROKEN = {
     "another profile": (lambda e: e[1].update(profile="smoke"), "different profiles, profile is demo and smoke"),
     "other data": (
         lambda e: [
-            r["settings"]["data"].update(seed=3) for v in e[1]["variants"].values() for r in v["records"].values()
+            r["settings"]["data"].update(source="stripes")
+            for v in e[1]["variants"].values()
+            for r in v["records"].values()
         ],
-        "different profiles, data.seed is 2 (seed 0, q=0, tested-EAS) and 3",
+        "different profiles, data.source is shapes10 (seed 0, q=0, tested-EAS) and stripes",
     ),
     "another space": (
         lambda e: records(e)["tested-OFA-T"]["settings"]["space"].update(num_classes=60),
@@ -706,6 +708,24 @@ BROKEN = {
         "tested on different images, test_digest is dddd",
     ),
 }
+
+
+def test_seeds_may_have_images_of_their_own():
+    """Each seed's records agree with each other; images differ from seed to seed, and the verdicts' intervals know it."""
+
+    def drawn(apart: bool) -> list[dict]:
+        made = [one_seed(seed) for seed in (0, 1, 2)]
+        for entry in made if apart else ():
+            for variant in entry["variants"].values():
+                for record in variant["records"].values():
+                    record["settings"]["data"]["seed"] = entry["seed"]
+                    if "test_digest" in record["result"]:
+                        record["result"]["test_digest"] = f"images of {entry['seed']}"
+        return made
+
+    apart, shared = judged(drawn(True))["eas"].estimate, judged(drawn(False))["eas"].estimate
+    assert apart.mean == pytest.approx(shared.mean) and apart.seeds == shared.seeds == 3
+    assert apart.high != shared.high
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -56,9 +56,11 @@ def jobs(profile: schema.Profile) -> list[Job]:
 
     def add(kind: str, stages: tuple[str, ...], q: float, reading: str, *after: str) -> str:
         name = f"{kind} {variant_name(q, reading, own.reading)}"
-        # two jobs do not make the same stage at the same time
-        shared = [job.name for job in planned if (job.q, job.reading) == (q, reading) and {*job.stages} & {*stages}]
-        planned.append(Job(kind, name, stages, q, reading, (*after, *shared)))
+        # what a job before makes already, it waits for
+        shared = [job for job in planned if (job.q, job.reading) == (q, reading) and {*job.stages} & {*stages}]
+        made = {stage for job in shared for stage in job.stages}
+        own = tuple(stage for stage in stages if stage not in made)
+        planned.append(Job(kind, name, own, q, reading, (*after, *(job.name for job in shared))))
         return name
 
     main = add("supernet", ("supernet",), own.q, own.reading, "teacher")
