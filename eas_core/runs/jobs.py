@@ -59,8 +59,8 @@ def jobs(profile: schema.Profile) -> list[Job]:
         # what a job before makes already, it waits for
         shared = [job for job in planned if (job.q, job.reading) == (q, reading) and {*job.stages} & {*stages}]
         made = {stage for job in shared for stage in job.stages}
-        own = tuple(stage for stage in stages if stage not in made)
-        planned.append(Job(kind, name, own, q, reading, (*after, *(job.name for job in shared))))
+        left = tuple(stage for stage in stages if stage not in made)
+        planned.append(Job(kind, name, left, q, reading, (*after, *(job.name for job in shared))))
         return name
 
     main = add("supernet", ("supernet",), own.q, own.reading, "teacher")
