@@ -244,11 +244,6 @@ def test_export_prints_what_it_wrote(onnx, eas, smoke_run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
-def test_release_prints_what_it_wrote(eas, smoke_run, tmp_path):
-    status, out, _ = eas("release", "--out", str(tmp_path / "release"), runs=True)
-    assert status == 0 and sorted(out.split()) == sorted(map(str, (tmp_path / "release").iterdir()))
-
-
 @pytest.mark.parametrize("error", [RuntimeError("a fault of the library"), ZeroDivisionError("another")])
 def test_a_fault_of_the_library_is_not_taken_for_bad_input(error, monkeypatch):
     def broken(_options):

@@ -341,7 +341,8 @@ def small_runs() -> list[str]:
     for command in COMMANDS:
         program, *words = shlex.split(command)
         if program == "eas" and len(words) > 1 and cli.parser().parse_args(words).profile in SMALL:
-            found.append(re.sub(r" --(profile|budget|seeds|out|archs) \S+", "", command))
+            if "--release" not in words:
+                found.append(re.sub(r" --(profile|budget|seeds|weights|out|archs) \S+", "", command))
     return sorted(set(found))
 
 
@@ -351,13 +352,24 @@ def test_a_command_runs(command, smoke_run, tmp_path, request, capsys):
     words += ["--profile", "smoke", "--runs", str(smoke_run.root), "--device", "cpu", "--quiet"]
     if name in ("specialize", "evaluate", "export"):
         words += ["--budget", str(smoke_run.profile.specialize.budgets[0])]
-    if name == "export":
+    if name in ("export", "release"):
         words += ["--out", str(tmp_path / "network")]
     if "--onnx" in words:
         pytest.importorskip("onnxscript")
-    if name == "claims":
+    if name in ("claims", "release"):
         request.getfixturevalue("smoke_evidence")
     assert cli.main([name, *words]) == 0
+    assert capsys.readouterr().out
+
+
+RELEASED = sorted(command for command in COMMANDS if " --release " in command)
+
+
+@pytest.mark.parametrize("command", RELEASED)
+def test_a_command_for_a_release_runs(command, smoke_release, tmp_path, capsys):
+    command = re.sub(r" --release \S+", f" --release {shlex.quote(str(smoke_release))}", command)
+    words = re.sub(r" --out \S+", f" --out {shlex.quote(str(tmp_path / 'network'))}", command)
+    assert cli.main([*shlex.split(words)[1:], "--runs", str(tmp_path / "runs"), "--device", "cpu", "--quiet"]) == 0
     assert capsys.readouterr().out
 
 
@@ -371,7 +383,7 @@ def published() -> dict[str, tuple[dict, str]]:
         if (folder / "results.json").exists():
             profile = yaml.safe_load((folder / "profile.yaml").read_text())["name"]
             found[folder.name] = releases.read(folder)["results"], profile
-        else:
+        elif not (folder / "release.json").exists():
             for entry in releases.read_evidence(folder):
                 for name, variant in entry["variants"].items():
                     if "tested-EAS" in variant["records"]:
