@@ -389,7 +389,9 @@ def test_release_prints_what_it_wrote_and_says_which_seeds_are_not_there(eas, sm
     status, out, _ = eas(*words, runs=True)
     assert status == 0 and sorted(out.split()) == sorted(map(str, (tmp_path / "release").iterdir()))
     assert_one_line(eas("release", "--seeds", "0,9", "--out", str(tmp_path / "other"), runs=True), "seed 9: ")
-    assert_one_line(eas("release", "--weights", "9", "--out", str(tmp_path / "other"), runs=True), "--weights: 9 is not")
+    assert_one_line(
+        eas("release", "--weights", "9", "--out", str(tmp_path / "other"), runs=True), "--weights: 9 is not"
+    )
     assert not (tmp_path / "other").exists()
 
 

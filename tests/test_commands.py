@@ -35,6 +35,7 @@ FIRST = (  # how a command begins outside shell blocks and code spans, where "ma
 )
 STANDS_FOR = {  # what is to be filled in; {...} is that of an f-string
     ".venv/bin/": "", "PROFILE=…": "PROFILE=demo", "SEED=…": "SEED=0", "...": "0", "…": "", "NAME": "polygons", "<name>": "polygons", "$ZIP": "x.zip", "$DATA": "x",
+    "{shlex.quote(name)}": "demo", "{shlex.quote(which)}": "smoke", "{numbers}": "0", "{weights}": "0",
     "{run.profile.name}": "smoke", "{run.seed}": "0", "{root}": "", "{settings.source}": "imagenet-10", "{seed}": "",
 }  # fmt: skip
 PROSE = [*ROOT.glob("*file"), ROOT / "pyproject.toml", *ROOT.glob("*.yml"), *ROOT.glob("slurm/*.yaml")]

@@ -228,7 +228,9 @@ def second(smoke_run, smoke_evidence, tmp_path) -> Run:
                 for path in old.folder(stage).glob("*.safetensors"):
                     tensors, metadata = records.load_tensors(path)
                     records.save_tensors(
-                        own.folder(stage) / path.name, {n: t + t.is_floating_point() for n, t in tensors.items()}, metadata
+                        own.folder(stage) / path.name,
+                        {n: t + t.is_floating_point() for n, t in tensors.items()},
+                        metadata,
                     )
             for part in ("architectures",):
                 if part in record["settings"]:
@@ -336,7 +338,8 @@ def test_chapters_run_from_a_release_and_train_nothing(name, smoke_release, tmp_
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     run = releases.restore(smoke_release, tmp_path, device="cpu")
     before = sorted(path for path in run.root.rglob("record.json"))
-    parameters = {"profile": "smoke", "seed": 0, "runs": str(run.root), "overrides": []}
+    profile = str(smoke_release / "profile.yaml")
+    parameters = {"profile": profile, "seed": 0, "runs": str(run.root), "overrides": []}
     out = tmp_path / f"{name}.ipynb"
     papermill.execute_notebook(
         str(ROOT / "notebooks" / out.name), str(out), parameters, progress_bar=False, cwd=str(ROOT)
