@@ -74,7 +74,7 @@ WRONG = {
     "report": [*A_RUN, ""],  # nothing has been trained
     "claims": [*A_RUN, "", "--seeds one", "--seeds 0,0", "--seeds 0,-1", "--out FILE/in"],
     "release": [*A_RUN, "", "--out FILE", "--seeds 0,0", "--weights x"],
-    "restore": [""],
+    "restore": ["--release ELSEWHERE"],
 }
 GOOD = ["--help", "--version", *(f"{name} --help" for name in NEEDED), "tasks", "tasks --json", "cost"]
 UNUSED = {(name, option) for name in ("tasks", "prepare", "cost", "restore") for option in ("--runs", "--device")}

@@ -156,7 +156,7 @@ def read_eas(words: list[str], **settings):
     options = cli.parser().parse_args(words)
     team = devices.Devices(micro_batches=getattr(options, "micro_batches", 1))
     planned = run.plan(options.profile, options.seed, options.runs, options.overrides, options.device, devices=team)
-    if hasattr(options, "task"):
+    if getattr(options, "task", None) is not None:
         planned.tasks.index(options.task if options.profile in SMALL else 0)
     return options
 
