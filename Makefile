@@ -5,6 +5,8 @@ SEED ?= 0
 # seeds of the baselines, ablations and claims, e.g. SEEDS=0,1,2; the other pages show SEED
 SEEDS ?= $(SEED)
 RUNS ?= runs
+# empty: everything from nothing; else a release, e.g. FROM=demo: the book of its records and weights, without training
+FROM ?=
 # settings to override, e.g. SET="supernet.batch_size=64 data.path=/images/tiny-imagenet-200.zip"
 SET ?=
 # cores in all, and of one job: jobs run side by side
@@ -22,6 +24,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c const
 
 help:
 	@echo "make book       train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
+	@echo "                FROM=NAME: from a release (a folder of releases/ or a path) that has its own profile and seeds, without training"
 	@echo "make claims     the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
 	@echo "make test       the test suite"
 	@echo "make coverage   the test suite, and the branches of the library that no test takes"
@@ -52,8 +55,10 @@ export SET
 
 # --nolock: a lock left by a killed run would stop the next one; outputs appear by an atomic rename anyway
 SNAKEMAKE = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES) --keep-going \
-	--rerun-incomplete --nolock --scheduler greedy --config profile="$(PROFILE)" seed="$(SEED)" seeds="$(SEEDS)" runs="$(RUNS)" \
-	threads=$(THREADS) gpu=$(GPU)
+	--rerun-incomplete --nolock --scheduler greedy --config $(WHICH) runs="$(RUNS)" threads=$(THREADS) gpu=$(GPU)
+# what the book is of; a release and a profile or seeds of one's own do not go together
+OWN = $(foreach name,PROFILE SEED SEEDS,$(if $(filter command environment,$(origin $(name))),$(name)))
+WHICH = $(if $(FROM),$(if $(strip $(OWN)),$(error FROM=$(FROM): a release has its own profile and seeds; leave out $(strip $(OWN))),from="$(FROM)"),profile="$(PROFILE)" seed="$(SEED)" seeds="$(SEEDS)")
 
 book: .venv/book.stamp
 	@$(SNAKEMAKE) --quiet all -- book

@@ -4,8 +4,11 @@
 #   snakemake -c2 claims --config seeds=0,1,2                      all jobs of three seeds, and the page of claims
 #   snakemake claims --profile slurm --config profile=tiny-imagenet-10 seeds=0,1,2  the same on a cluster
 #
-# --config takes profile, seed or seeds (the book's own seed first), runs, set="supernet.batch_size=64 ..." (settings
-# separated by blanks; one with blanks in it in quotes, as in a shell), threads (of one job) and gpu: how many GPUs a job takes that trains, searches or tests. On one machine such jobs then run one at a
+#   snakemake -c2 book --config from=demo                          the book from a release, without training
+#
+# --config takes profile, seed or seeds (the book's own seed first), or instead of them from (a release, which has its own),
+# runs, set="supernet.batch_size=64 ..." (settings separated by blanks; one with blanks in it in quotes, as in a shell),
+# threads (of one job) and gpu: how many GPUs a job takes that trains, searches or tests. On one machine such jobs then run one at a
 # time (--resources gpu=4 gpu=1: four); 0 lets all of them share. Without it, it is 1 where PyTorch sees a GPU, which is
 # where the jobs train then. A job is made again when a setting that it depends on changes, a notebook of the book also
 # when its file or the library changes.
@@ -14,7 +17,7 @@ import os
 import re
 from pathlib import Path
 
-from eas_core.runs import jobs
+from eas_core.runs import jobs, releases
 from eas_core.settings import profiles
 from eas_core.base.errors import EASError
 from eas_core.runs.run import Run, automatic_device
@@ -27,12 +30,18 @@ if not all(seed.isdecimal() for seed in LISTED.split(",")):
     sys.exit(f"seeds: {LISTED!r} must be whole numbers separated by commas, such as 0,1,2")
 SEEDS = [int(seed) for seed in LISTED.split(",")]
 SEED = int(config.get("seed", SEEDS[0]))
+FROM = str(config.get("from") or "")
+RESTORE_TO = RUNS  # below it
 THREADS = int(config.get("threads", 1))
 GPU = int(automatic_device() == "cuda" if config.get("gpu") in (None, "") else config["gpu"])
 if GPU and workflow.local_exec:
     workflow.global_resources.setdefault("gpu", GPU)
 
 try:
+    if FROM:  # nothing is trained: its records and weights come where a run has them
+        released = releases.for_book(FROM, RUNS, profiles.words(SET))
+        PROFILE, SEED, SEEDS, RUNS = (released[name] for name in ("profile", "seed", "seeds", "runs"))
+        LISTED = ",".join(map(str, SEEDS))
     profile = profiles.load(PROFILE, profiles.words(SET))
     Run(profile, SEED).key("data")  # says what is wrong with packed photographs
 except EASError as error:
@@ -81,7 +90,9 @@ def made(name: str, seed: int) -> str:
 
 
 def needed(name: str) -> list[str]:
-    """The jobs that a notebook needs: of the profile's own supernet, or all of all seeds."""
+    """The jobs that a notebook needs: of the profile's own supernet, or all of all seeds; with a release, its files only."""
+    if FROM:
+        return [f"{RUNS}/restored"]
     seeds = SEEDS if name in ALL_SEEDS else [SEED]
     own = profile.supernet.task_dropout
     main = {job: entry for job, entry in JOBS.items() if (entry.q, entry.reading) == (own.q, own.reading)}
@@ -95,6 +106,16 @@ rule book:
 
 rule claims:
     input: "book/executed/12_claims.ipynb"
+
+
+# ---------------------------------------------------------------- a release instead of jobs
+
+if FROM:
+
+    rule restore:
+        input: LIBRARY # which says where records lie
+        output: touch(f"{RUNS}/restored")
+        shell: "python -m eas_core.cli restore --release {FROM:q} --runs {RESTORE_TO:q}"
 
 
 # ---------------------------------------------------------------- jobs: train, search, test

@@ -6,7 +6,8 @@ from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.supernet import Supernet
 from eas_core.runs.export import load as load_network
 from eas_core.runs.export import write as export_network
-from eas_core.runs.releases import read as read_release
+from eas_core.runs.releases import load as load_release
+from eas_core.runs.releases_old import read as read_release
 from eas_core.runs.run import make_run
 from eas_core.runs.specialized import specialize_one
 from eas_core.search.evaluate import score
@@ -36,6 +37,7 @@ __all__ = [
     "export_network",
     "load_network",
     "load_profile",
+    "load_release",
     "make_run",
     "madds",
     "params",

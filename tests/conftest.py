@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from helpers import SMALL
 from hypothesis import settings
 
-from eas_core.runs import jobs, results
+from eas_core.runs import jobs, releases_publish, results
 from eas_core.runs.run import Run, make_run
+from eas_core.show import release_card
 from eas_core.space.search_space import SearchSpace
 
 torch.set_num_threads(1)
@@ -33,3 +36,11 @@ def smoke_run(tmp_path_factory) -> Run:
 def smoke_evidence(smoke_run) -> dict:
     """All jobs of the smoke profile, baselines and ablations included; tests only read from it."""
     return jobs.collect(smoke_run)
+
+
+@pytest.fixture(scope="session")
+def smoke_release(smoke_run, smoke_evidence, tmp_path_factory) -> Path:
+    """The smoke run as a release; tests only read from its folder."""
+    folder = tmp_path_factory.mktemp("releases") / "smoke"
+    releases_publish.publish([smoke_run], folder, release_card.card)
+    return folder

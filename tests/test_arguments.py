@@ -29,6 +29,7 @@ NEEDED = {  # what each command cannot do without; FILE is a file, NEW a folder 
     "report": "",
     "claims": "",
     "release": "--out NEW",
+    "restore": "--release NOWHERE",
 }
 COMMON = [
     "--profile nope",
@@ -52,6 +53,7 @@ DATA = [
 ]
 DATA, SCENARIO_DATA = ([words.format(BUDGET=b).strip() for words in DATA] for b in ("", "--budget 300"))
 A_SCENARIO = ["--task dogs", "--task 10", "--budget 0", "--budget 1e9", "--budget nan", "--budget much"]
+A_RELEASE = ["--release NOWHERE", "--profile demo --release NOWHERE"]
 LAUNCH = ["--mixed-precision fp8", "--micro-batches 0", "--micro-batches x", "--micro-batches 7"]
 WRONG = {
     "run": [*A_RUN, *DATA, *LAUNCH, "--until heaven", "--max-minutes -1", "--max-minutes nan", "--max-minutes x"],
@@ -66,15 +68,16 @@ WRONG = {
         "--workers x",
     ],
     "cost": ["--archs nowhere", "--archs FILE", "--resolution 0", "--resolution x", "--num-classes 0"],
-    "specialize": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO],
-    "evaluate": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO],
-    "export": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO, "--out FILE"],
+    "specialize": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO, *A_RELEASE],
+    "evaluate": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO, *A_RELEASE, "--tolerance x"],
+    "export": [*A_RUN, *SCENARIO_DATA, *A_SCENARIO, *A_RELEASE, "--out FILE"],
     "report": [*A_RUN, ""],  # nothing has been trained
     "claims": [*A_RUN, "", "--seeds one", "--seeds 0,0", "--seeds 0,-1", "--out FILE/in"],
-    "release": [*A_RUN, "", "--out FILE"],
+    "release": [*A_RUN, "", "--out FILE", "--seeds 0,0", "--weights x"],
+    "restore": ["--release ELSEWHERE"],
 }
 GOOD = ["--help", "--version", *(f"{name} --help" for name in NEEDED), "tasks", "tasks --json", "cost"]
-UNUSED = {(name, option) for name in ("tasks", "prepare", "cost") for option in ("--runs", "--device")}
+UNUSED = {(name, option) for name in ("tasks", "prepare", "cost", "restore") for option in ("--runs", "--device")}
 CASES = [f"{name} {words}".strip() for name in NEEDED for words in (*COMMON, *WRONG[name])] + ["", "fly"]
 
 CHILD = """
@@ -108,7 +111,7 @@ def outcomes(tmp_path_factory) -> dict[str, tuple]:
     for case in (*GOOD, *CASES):
         name, *words = case.split() or [""]
         if name in NEEDED and "--help" not in words:
-            profile = "imagenet-10" if name == "prepare" else "smoke"
+            profile = {"prepare": "imagenet-10", "restore": "demo"}.get(name, "smoke")
             words = ["--profile", profile, "--quiet", *NEEDED[name].split(), *words]
         lines.append([name, *words] if name else [])
     done = subprocess.run(

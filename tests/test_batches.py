@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from eas_core.runs import jobs
+from eas_core.runs import jobs, releases
 from eas_core.runs.run import automatic_device
 from eas_core.settings import profiles
 
@@ -140,9 +140,22 @@ def test_a_failed_job_names_its_notebook_and_cell_and_leaves_the_others(tmp_path
     assert [Path(target).exists() for target in targets] == [True, False]
 
 
+def test_a_book_from_a_release_trains_and_tests_nothing(smoke_release, tmp_path):
+    run = snakemake("-n", "book", runs=tmp_path, **{"from": str(smoke_release)})
+    assert run.returncode == 0, run.stderr
+    text = run.stdout + run.stderr
+    rules = set(re.findall(r"^rule (\w+):", text, re.MULTILINE))
+    assert not planned(text) and {"restore", "01_quickstart", "12_claims", "index", "html"} <= rules
+    target = releases.for_book(smoke_release, tmp_path)["runs"]
+    done = snakemake(f"{target}/restored", runs=tmp_path, **{"from": str(smoke_release)})
+    assert done.returncode == 0, done.stderr
+    assert list(Path(target).rglob("tested-EAS-*/record.json"))
+
+
 @pytest.mark.parametrize(
     "config, message",
     [
+        ({"from": "nothing"}, "release: 'nothing' is not "),
         ({"profile": "nothing"}, "profile: 'nothing' is not one of"),
         ({"profile": "imagenet-10"}, "data.path: not set; make it with eas prepare"),
         ({"set": "supernet.batch=3"}, "batch: unknown key; allowed: "),

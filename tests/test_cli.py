@@ -244,11 +244,6 @@ def test_export_prints_what_it_wrote(onnx, eas, smoke_run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
-def test_release_prints_what_it_wrote(eas, smoke_run, tmp_path):
-    status, out, _ = eas("release", "--out", str(tmp_path / "release"), runs=True)
-    assert status == 0 and sorted(out.split()) == sorted(map(str, (tmp_path / "release").iterdir()))
-
-
 @pytest.mark.parametrize("error", [RuntimeError("a fault of the library"), ZeroDivisionError("another")])
 def test_a_fault_of_the_library_is_not_taken_for_bad_input(error, monkeypatch):
     def broken(_options):
@@ -384,6 +379,80 @@ def test_a_run_stopped_by_its_time_limit_continues(eas, copied):
     assert out.count("\n") == 2  # teacher and supernet were there
     status, out, err = eas("run", "--until", "generator", *changed, *words)
     assert (status, err) == (0, "") and out.count("\n") == 3
+
+
+# ---------------------------------------------------------------- eas release, and what takes --release
+
+
+def test_release_prints_what_it_wrote_and_says_which_seeds_are_not_there(eas, smoke_evidence, tmp_path):
+    words = ("release", "--seeds", "0", "--weights", "0", "--out", str(tmp_path / "release"))
+    status, out, _ = eas(*words, runs=True)
+    assert status == 0 and sorted(out.split()) == sorted(map(str, (tmp_path / "release").iterdir()))
+    assert_one_line(eas("release", "--seeds", "0,9", "--out", str(tmp_path / "other"), runs=True), "seed 9: ")
+    assert_one_line(
+        eas("release", "--weights", "9", "--out", str(tmp_path / "other"), runs=True), "--weights: 9 is not"
+    )
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def released(eas, smoke_release, tmp_path):
+    """Run a command on the smoke release."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        more = ("--release", str(smoke_release), "--runs", str(tmp_path), "--device", "cpu", "--quiet")
+        return eas(*words, *more)
+
+    return call
+
+
+def test_the_network_of_a_release_is_that_of_its_run(eas, released, smoke_run, tmp_path):
+    words = ("--task", "counting", "--budget", str(smoke_run.profile.specialize.budgets[0]))
+    status, out, err = released("specialize", *words)
+    assert (status, err) == (0, "") and out == eas("specialize", *words, runs=True)[1]
+    again = json.loads(released("evaluate", *words)[1])
+    assert {name: value for name, value in again.items() if name != "test"} == json.loads(out) and again["test"]["n"]
+    status, out, _ = released("export", *words, "--out", str(tmp_path / "network"))
+    assert status == 0 and len(out.splitlines()) == 2
+
+
+def test_all_networks_of_a_release_give_the_accuracies_of_its_record(released, smoke_run):
+    status, out, err = released("evaluate", "--tolerance", "0")
+    count = len(smoke_run.tasks) * len(smoke_run.profile.specialize.budgets)
+    assert (status, err) == (0, "") and out.splitlines()[-1] == f"{count} networks, largest difference 0.00 points"
+
+
+def test_networks_that_differ_from_their_record_are_named_with_status_2(released, monkeypatch):
+    from eas_core.runs import releases_evaluate
+
+    found = [releases_evaluate.Again("counting", 3.0, 2.9, 1200, 80.0, 80.25)]
+    monkeypatch.setattr(releases_evaluate, "evaluate", lambda run: (found, False))
+    status, out, err = released("evaluate", "--tolerance", "0.25")
+    assert (status, err) == (0, "") and "largest difference 0.25 points; the test images are not those" in out
+    for more in ((), ("--tolerance", "0.24")):
+        status, out, err = released("evaluate", *more)
+        assert status == 2 and "0.25 points" in out and err.count("\n") == 1 and "counting at 3 M: 80.25 % here" in err
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("evaluate", "--task", "counting"), "--task and --budget are needed"),
+        (("evaluate", "--tolerance", "-1"), "--tolerance: -1.0 must be"),
+        (("evaluate", "--tolerance", "nan"), "--tolerance: nan must be"),
+        (("evaluate", "--seed", "1"), "has its own profile and seed"),
+        (("specialize", "--task", "counting", "--budget", "3", "--profile", "smoke"), "has its own profile and seed"),
+        (("specialize", "--task", "counting", "--budget", "99"), "budget"),
+        (("specialize", "--task", "dogs", "--budget", "3"), "task: 'dogs'"),
+        (("restore", "--set", "generator.steps=3"), "generator.steps=3"),
+    ],
+)
+def test_what_a_release_does_not_allow_is_one_line(released, words, said):
+    assert_one_line(released(*words), said)
+
+
+def test_evaluate_needs_a_scenario_or_a_release(eas):
+    assert_one_line(eas("evaluate", "--profile", "smoke"), "--task and --budget are needed, or --release alone")
 
 
 # ---------------------------------------------------------------- eas claims

@@ -35,6 +35,7 @@ FIRST = (  # how a command begins outside shell blocks and code spans, where "ma
 )
 STANDS_FOR = {  # what is to be filled in; {...} is that of an f-string
     ".venv/bin/": "", "PROFILE=…": "PROFILE=demo", "SEED=…": "SEED=0", "...": "0", "…": "", "NAME": "polygons", "<name>": "polygons", "$ZIP": "x.zip", "$DATA": "x",
+    "{shlex.quote(name)}": "demo", "{shlex.quote(which)}": "smoke", "{numbers}": "0", "{weights}": "0",
     "{run.profile.name}": "smoke", "{run.seed}": "0", "{root}": "", "{settings.source}": "imagenet-10", "{seed}": "",
 }  # fmt: skip
 PROSE = [*ROOT.glob("*file"), ROOT / "pyproject.toml", *ROOT.glob("*.yml"), *ROOT.glob("slurm/*.yaml")]
@@ -155,7 +156,7 @@ def read_eas(words: list[str], **settings):
     options = cli.parser().parse_args(words)
     team = devices.Devices(micro_batches=getattr(options, "micro_batches", 1))
     planned = run.plan(options.profile, options.seed, options.runs, options.overrides, options.device, devices=team)
-    if hasattr(options, "task"):
+    if getattr(options, "task", None) is not None:
         planned.tasks.index(options.task if options.profile in SMALL else 0)
     return options
 
@@ -341,7 +342,8 @@ def small_runs() -> list[str]:
     for command in COMMANDS:
         program, *words = shlex.split(command)
         if program == "eas" and len(words) > 1 and cli.parser().parse_args(words).profile in SMALL:
-            found.append(re.sub(r" --(profile|budget|seeds|out|archs) \S+", "", command))
+            if "--release" not in words:
+                found.append(re.sub(r" --(profile|budget|seeds|weights|out|archs) \S+", "", command))
     return sorted(set(found))
 
 
@@ -351,13 +353,24 @@ def test_a_command_runs(command, smoke_run, tmp_path, request, capsys):
     words += ["--profile", "smoke", "--runs", str(smoke_run.root), "--device", "cpu", "--quiet"]
     if name in ("specialize", "evaluate", "export"):
         words += ["--budget", str(smoke_run.profile.specialize.budgets[0])]
-    if name == "export":
+    if name in ("export", "release"):
         words += ["--out", str(tmp_path / "network")]
     if "--onnx" in words:
         pytest.importorskip("onnxscript")
-    if name == "claims":
+    if name in ("claims", "release"):
         request.getfixturevalue("smoke_evidence")
     assert cli.main([name, *words]) == 0
+    assert capsys.readouterr().out
+
+
+RELEASED = sorted(command for command in COMMANDS if " --release " in command)
+
+
+@pytest.mark.parametrize("command", RELEASED)
+def test_a_command_for_a_release_runs(command, smoke_release, tmp_path, capsys):
+    command = re.sub(r" --release \S+", f" --release {shlex.quote(str(smoke_release))}", command)
+    words = re.sub(r" --out \S+", f" --out {shlex.quote(str(tmp_path / 'network'))}", command)
+    assert cli.main([*shlex.split(words)[1:], "--runs", str(tmp_path / "runs"), "--device", "cpu", "--quiet"]) == 0
     assert capsys.readouterr().out
 
 
@@ -371,7 +384,7 @@ def published() -> dict[str, tuple[dict, str]]:
         if (folder / "results.json").exists():
             profile = yaml.safe_load((folder / "profile.yaml").read_text())["name"]
             found[folder.name] = releases.read(folder)["results"], profile
-        else:
+        elif not (folder / "release.json").exists():
             for entry in releases.read_evidence(folder):
                 for name, variant in entry["variants"].items():
                     if "tested-EAS" in variant["records"]:

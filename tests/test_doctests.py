@@ -17,11 +17,13 @@ MODULES = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 
 
 @pytest.fixture(scope="module")
-def folder(smoke_run, tmp_path_factory) -> Path:
+def folder(smoke_run, smoke_release, tmp_path_factory) -> Path:
     """Where ``make_run("smoke")`` finds the finished smoke run instead of training it again."""
     place = tmp_path_factory.mktemp("doctests")
     (place / "runs").symlink_to(smoke_run.root)
-    (place / "releases").symlink_to(ROOT / "releases")
+    (place / "releases").mkdir()
+    for release in (*(ROOT / "releases").iterdir(), smoke_release):
+        (place / "releases" / release.name).symlink_to(release)
     return place
 
 

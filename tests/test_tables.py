@@ -13,7 +13,7 @@ from eas_core.base.records import write_record
 from eas_core.data.tasks import TaskSet
 from eas_core.evidence import queries
 from eas_core.evidence.paper import PAPER_DATA, comparable_paper_rows, paper_table
-from eas_core.runs import releases
+from eas_core.runs import releases, releases_old
 from eas_core.search.specialize import Proposal
 from eas_core.show import architecture_tables, findings, result_tables, run_tables
 from eas_core.space.search_space import LARGEST, SMALLEST, uniform
@@ -280,12 +280,12 @@ def test_settings_table_leaves_out_where_the_photographs_lie(results):
 
 
 def test_a_release_is_read_whole_or_not_at_all(tmp_path):
-    for stage in releases.STAGES[:-1]:
+    for stage in releases_old.STAGES[:-1]:
         write_record(tmp_path / f"{stage}.json", stage, {}, {}, 1.0)
     with pytest.raises(DataError, match="results.json does not exist"):
         releases.read(tmp_path)
     write_record(tmp_path / "results.json", "results", {}, {}, 1.0)
-    assert list(releases.read(tmp_path)) == list(releases.STAGES)
+    assert list(releases.read(tmp_path)) == list(releases_old.STAGES)
     assert len(releases.digest(tmp_path)) == 64
 
 

@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from eas_core.base.errors import EASError, SpaceError
 from eas_core.settings.stages import STAGES, lineage
 
+PROFILE, SEED = "demo", 0  # unless the options name others
+
 if TYPE_CHECKING:
+    from eas_core.runs.releases_files import Content
     from eas_core.runs.run import Run
     from eas_core.search.specialize import Specialized
 
@@ -32,6 +35,27 @@ def _plan(options: Namespace, **more: Any) -> Run:
         progress=not options.quiet,
         **more,
     )
+
+
+def _released(options: Namespace) -> Run:
+    """The run of a release's weights, finished: its records and weights are put below the folder of runs."""
+    from eas_core.runs import releases
+
+    content = _release(options)
+    seeds = [content.manifest.weights]
+    return releases.restore(content, options.runs, seeds, options.overrides, options.device, progress=not options.quiet)
+
+
+def _release(options: Namespace) -> Content:
+    """The release that the options name, every file as published."""
+    if options.profile != PROFILE or options.seed != SEED:
+        raise EASError(
+            f"--release: {options.release!r:.160} has its own profile and seed; leave out --profile and --seed"
+        )
+    from eas_core.runs import releases, releases_files
+
+    releases.check_settings(options.overrides)
+    return releases_files.read(options.release)
 
 
 def run(options: Namespace) -> None:
@@ -130,7 +154,7 @@ def cost(options: Namespace) -> None:
 
 
 def _chosen(options: Namespace) -> tuple[Run, Specialized]:
-    run = _plan(options)
+    run = _released(options) if options.release else _plan(options)
     run.scenario(options.task, options.budget)
     run.check_data()
     run = run.ready()
@@ -155,6 +179,10 @@ def specialize(options: Namespace) -> None:
 
 
 def evaluate(options: Namespace) -> None:
+    if options.task is None or options.budget is None:
+        if not options.release or options.task is not None or options.budget is not None:
+            raise EASError("evaluate: --task and --budget are needed, or --release alone for all its networks")
+        return _evaluate_release(options)
     run, chosen = _chosen(options)
     from eas_core.search.evaluate import score
 
@@ -162,6 +190,25 @@ def evaluate(options: Namespace) -> None:
     index = test.of_task(run.tasks, chosen.task)
     scores = score(chosen.network, test, run.tasks, index, run.profile.evaluation.batch_size)
     print(json.dumps({**_describe(run, chosen), "test": scores.summary()}, indent=1))
+
+
+def _evaluate_release(options: Namespace) -> None:
+    import math
+
+    if not 0 <= options.tolerance < math.inf:
+        raise EASError(f"--tolerance: {options.tolerance} must be a number of points, 0 or more")
+    run = _released(options)
+    run.check_data()
+    run = run.ready()
+    from eas_core.runs import releases_evaluate
+    from eas_core.show import result_tables
+
+    found, same_images = releases_evaluate.evaluate(run)
+    print(result_tables.again_table(found).to_string())
+    largest = max(abs(again.difference) for again in found)
+    print(f"{len(found)} networks, largest difference {largest:.2f} points", end="")
+    print("" if same_images else "; the test images are not those of the record, bit for bit")
+    releases_evaluate.refuse_difference(found, options.tolerance)
 
 
 def export(options: Namespace) -> None:
@@ -186,10 +233,11 @@ def report(options: Namespace) -> None:
     print(result_tables.results_table(record, run.tasks).to_string())
 
 
-def claims(options: Namespace) -> None:
+def _of_seeds(options: Namespace) -> list[Run]:
+    """The runs that ``--seeds`` names; all their stages must be there."""
     from dataclasses import replace
 
-    from eas_core.runs import jobs, releases
+    from eas_core.runs import jobs
 
     seeds = options.seeds.split(",")
     if not all(seed.isdecimal() and len(seed) < 19 for seed in seeds):
@@ -200,7 +248,13 @@ def claims(options: Namespace) -> None:
     runs = [replace(_plan(options), seed=int(seed)) for seed in seeds]
     for run in runs:
         jobs.require(run)
+    return runs
+
+
+def claims(options: Namespace) -> None:
+    runs = _of_seeds(options)
     from eas_core.evidence import claims
+    from eas_core.runs import jobs, releases
 
     collected = [jobs.collect(run, make=False) for run in runs]
     judged = claims.judge(collected)
@@ -211,11 +265,19 @@ def claims(options: Namespace) -> None:
 
 
 def release(options: Namespace) -> None:
+    runs = _of_seeds(options)
+    from eas_core.runs import releases_publish
+    from eas_core.show import release_card
+
+    for path in releases_publish.publish(runs, Path(options.out), release_card.card, options.weights):
+        print(path)
+
+
+def restore(options: Namespace) -> None:
     from eas_core.runs import releases
 
-    _check_out(options)
-    for path in releases.publish(_plan(options), Path(options.out)):
-        print(path)
+    content = _release(options)
+    print(releases.restore(content, options.runs, overrides=options.overrides, device=options.device).root)
 
 
 def _check_out(options: Namespace) -> None:

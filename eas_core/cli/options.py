@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def _common() -> _Parser:
     """The options that every command has."""
     common = _Parser(add_help=False)
-    common.add_argument("--profile", default="demo", help="profile name or YAML file (default: demo)")
+    common.add_argument("--profile", default=commands.PROFILE, help="profile name or YAML file (default: demo)")
     common.add_argument(
         "--set",
         dest="overrides",
@@ -51,7 +51,7 @@ def _common() -> _Parser:
         metavar="KEY=VALUE",
         help="override a setting, e.g. --set supernet.batch_size=64; may be repeated for other settings",
     )
-    common.add_argument("--seed", type=int, default=0, help="seed of the run (default: 0)")
+    common.add_argument("--seed", type=int, default=commands.SEED, help="seed of the run (default: 0)")
     common.add_argument("--runs", default="runs", metavar="FOLDER", help="where artefacts lie (default: runs)")
     common.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     common.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -66,6 +66,23 @@ def _option(*names: str, **how: Any) -> Callable[[argparse.ArgumentParser], obje
 _SCENARIO = (
     _option("--task", required=True, help="task name (see eas tasks)"),
     _option("--budget", required=True, type=float, help="millions of multiply-adds"),
+)
+_RELEASED = _option(
+    "--release",
+    metavar="NAME",
+    help="a published release instead of a profile and a seed, a folder of releases/ or a path: nothing is trained",
+)
+_EVALUATE = (
+    _option("--task", help="task name (see eas tasks); with --release alone, all networks of its record are tested"),
+    _option("--budget", type=float, help="millions of multiply-adds"),
+    _RELEASED,
+    _option(
+        "--tolerance",
+        type=float,
+        default=0.1,
+        metavar="POINTS",
+        help="with --release alone: exit status 2 if an accuracy is off by more (default: 0.1)",
+    ),
 )
 _RUN = (
     _option(
@@ -128,6 +145,13 @@ _JSON = _option("--json", action="store_true", help="as JSON: {task: [class, ...
 _ONNX = _option("--onnx", action="store_true", help="also write network.onnx")
 _SEEDS = _option("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
 
+_WEIGHTS = _option(
+    "--weights",
+    type=int,
+    metavar="SEED",
+    help="the seed whose weights are published (default: the one whose are there, or else the first)",
+)
+
 
 def _out(text: str, required: bool = True) -> Callable[[argparse.ArgumentParser], object]:
     return _option("--out", required=required, metavar="FOLDER", help=text)
@@ -150,11 +174,15 @@ COMMANDS = {
         "interrupted, it continues when run again",
     ),
     "cost": (commands.cost, _COST, "exact multiply-adds and parameters of architectures"),
-    "specialize": (commands.specialize, _SCENARIO, "the network for one task under one budget"),
-    "evaluate": (commands.evaluate, _SCENARIO, "test accuracy of the network for one task under one budget"),
+    "specialize": (commands.specialize, (*_SCENARIO, _RELEASED), "the network for one task under one budget"),
+    "evaluate": (
+        commands.evaluate,
+        _EVALUATE,
+        "test accuracy of the network for one task under one budget, or of all networks of a release beside its record",
+    ),
     "export": (
         commands.export,
-        (*_SCENARIO, _out("folder to write to"), _ONNX),
+        (*_SCENARIO, _RELEASED, _out("folder to write to"), _ONNX),
         "write the network for one task under one budget as safetensors (and ONNX)",
     ),
     "report": (commands.report, (), "print the results table of a finished run"),
@@ -165,7 +193,12 @@ COMMANDS = {
     ),
     "release": (
         commands.release,
-        (_out("folder to write to, e.g. releases/my-run"),),
-        "copy a finished run's records, weights and profile into a folder",
+        (_SEEDS, _WEIGHTS, _out("folder to write to, e.g. releases/my-run; a release there gets the seeds added")),
+        "publish finished runs, one a seed: all records, the weights of one seed, the profile and a model card",
+    ),
+    "restore": (
+        commands.restore,
+        (_option("--release", required=True, metavar="NAME", help="a folder of releases/ or a path"),),
+        "put a release's records and weights below the folder of runs, where notebooks find them; prints where",
     ),
 }

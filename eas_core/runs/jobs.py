@@ -96,10 +96,10 @@ def keys(run: Run, entry: Job) -> list[str]:
 
 
 def do(run: Run, entry: Job) -> dict[str, dict]:
-    """Make a job's stages; returns their records by stage."""
+    """Make a job's stages that are not there; returns the records of all by stage."""
     from eas_core.runs import pipeline
 
-    return {stage: pipeline.make(run.variant(entry.q, entry.reading), stage, run) for stage in entry.stages}
+    return {stage: pipeline.record(run.variant(entry.q, entry.reading), stage, run) for stage in entry.stages}
 
 
 def require(run: Run) -> None:

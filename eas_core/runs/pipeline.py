@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pkgutil import resolve_name
 
-from eas_core.runs.run import Run
+from eas_core.runs import store
+from eas_core.runs.run import Run, folder
 from eas_core.settings.stages import STAGES
 
 
@@ -20,3 +21,12 @@ def make(run: Run, stage: str, base: Run | None = None) -> dict:
         made = resolve_name(entry.make)(run, *entry.arguments)
     record: dict = made[1] if isinstance(made, tuple) else made
     return record
+
+
+def record(run: Run, stage: str, base: Run | None = None) -> dict:
+    """The record of a stage as :func:`make` gives it, but where it is there, no weights are looked at.
+
+    So records are read where they came without weights, as in a release (:mod:`eas_core.runs.releases`).
+    """
+    path = folder(run, stage, base) / "record.json"
+    return store.finished(path, stage) if path.exists() else make(run, stage, base)

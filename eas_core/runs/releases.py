@@ -1,134 +1,230 @@
-"""Published runs. ``releases/<name>/`` holds one of two things:
+"""A release: the records of several seeds, the weights of one, and the exact profile, so that nothing has to be trained.
 
-- the records, weights and exact profile of one run, one file a stage (:func:`publish`, :func:`read`);
-- the evidence of several seeds, all records but no weights, one file a seed (:func:`publish_evidence`,
-  :func:`read_evidence`).
+``releases/<name>/`` holds
+
+- ``release.json``: the format, the profile's name, the seeds and which one's weights are there, the code and the versions
+  of stages behind the records, and the SHA-256 of every other file (:class:`eas_core.runs.releases_files.Manifest`);
+- ``profile.yaml``, every setting, and ``seed-<n>.json``, all records of a seed (:func:`eas_core.runs.jobs.collect`);
+- ``<stage>.safetensors``, weights of one seed: of every stage of the profile's own variant that trains, but the teacher;
+- ``pairs.safetensors`` and ``pairs.csv``, all architecture-accuracy pairs (:mod:`eas_core.runs.releases_pairs`);
+- ``README.md``, the model card, made from the records (:mod:`eas_core.show.release_card`).
+
+:func:`load` gives what a user needs in Python. :func:`restore` puts records and weights where a run has them, so that all
+else, commands and notebooks, finds its stages finished. :mod:`eas_core.runs.releases_publish` makes a release.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import yaml
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 from eas_core.base import files, records
-from eas_core.base.errors import DataError
-from eas_core.data import sources
+from eas_core.base.errors import DataError, EASError, ProfileError
 from eas_core.data.tasks import TaskSet
-from eas_core.runs.run import Run
+from eas_core.runs import jobs, releases_files, releases_pairs
+from eas_core.runs.releases_files import PAIRS, PROFILE, Content, weight_file
+from eas_core.runs.releases_old import (  # noqa: F401 - of older releases, for pages that show them; goes with that module
+    command,
+    digest,
+    publish_evidence,
+    read,
+    read_evidence,
+    tasks,
+)
+from eas_core.runs.run import Run, plan
+from eas_core.runs.run import folder as stage_folder
 from eas_core.settings import profiles, schema
-from eas_core.settings.stages import NO_RESULT
+from eas_core.settings.stages import STAGES
 
-ROOT = Path(__file__).parents[2]
-STAGES = ("teacher", "supernet", "generator", "specialized", "results")
-WEIGHTS = ("supernet", "generator")  # the teacher has done its work
+if TYPE_CHECKING:
+    from eas_core.network.generator import ArchitectureGenerator
+    from eas_core.network.supernet import Supernet
+    from eas_core.search.predictor import AccuracyPredictor
 
-
-def folder(release: str | Path) -> Path:
-    """A release's folder: as given, or else relative to the project, so that notebooks work from any directory."""
-    path = Path(release)
-    return path if path.is_absolute() or path.exists() else ROOT / path
+NOT_SHIPPED = ("teacher",)  # it has done its work
 
 
-def publish(run: Run, target: Path) -> list[Path]:
-    """Copy a finished run's records, weights and profile into the folder ``target``; returns what was written.
+@dataclass(frozen=True, eq=False)
+class Release:
+    """A release in memory: trained networks in eval mode, and the records behind them.
 
-    Copied as they are, so hashes stay. An unfinished run raises :class:`DataError` and writes nothing.
+    ``supernet``, ``generator`` and ``predictor`` (None if this release has none) are those of ``seed``; ``evidence`` has
+    the records of all ``seeds`` (:func:`eas_core.runs.jobs.collect`).
     """
-    target = Path(target)
-    sources = {f"{stage}.json": run.folder(stage) / "record.json" for stage in STAGES}
-    for stage, source in zip(STAGES, sources.values(), strict=True):
-        records.read_record(source, stage)
-    sources |= {f"{stage}.safetensors": run.folder(stage) / "weights.safetensors" for stage in WEIGHTS}
-    content = {target / name: source.read_bytes() for name, source in sources.items()}
-    profile = {**run.profile.model_dump(mode="json"), "data": run.settings("data")["data"]}  # without the path there
-    content[target / "profile.yaml"] = yaml.safe_dump(profile, sort_keys=False, width=120).encode()
-    for path, blob in content.items():
-        files.write_atomic(path, blob)
-    return list(content)
+
+    name: str
+    profile: schema.Profile
+    seeds: tuple[int, ...]
+    seed: int
+    tasks: TaskSet
+    supernet: Supernet
+    generator: ArchitectureGenerator
+    predictor: AccuracyPredictor | None
+    evidence: tuple[dict, ...]
+
+    @property
+    def records(self) -> dict[str, dict]:
+        """``{stage: record}`` of ``seed``, in the profile's own variant."""
+        return _own_records(self.evidence[self.seeds.index(self.seed)])
 
 
-def read(release: str | Path) -> dict[str, dict]:
-    """``{stage: record}`` of a release; a record that is missing or damaged raises :class:`DataError`.
+def load(name: str | Path, device: str = "auto") -> Release:
+    """A release by its name in ``releases/``, or by its path: its networks, its tasks, its profile and its records.
 
-    >>> records = read("releases/tiny-imagenet-10-cpu")
-    >>> list(records), sorted(records["results"])
-    (['teacher', 'supernet', 'generator', 'specialized', 'results'],
-     ['kind', 'provenance', 'result', 'seconds', 'settings'])
+    Needs no network and trains nothing. Every file is compared with its SHA-256 first. An unknown release, a file that is
+    missing or not as published, a newer format, and one that other versions of stages made raise :class:`DataError`.
+
+    >>> import torch
+    >>> release = load("releases/smoke")  # or load("demo")
+    >>> release.tasks.names[0], release.seeds, sorted(release.records)[:2]
+    ('polygons', (0,), ['evolved', 'generator'])
+    >>> logits = release.generator(torch.tensor([0]), torch.tensor([3.0]))  # task 0, 3 million multiply-adds: 90 gates
+    >>> logits.shape
+    torch.Size([1, 90])
     """
-    return {stage: records.read_record(folder(release) / f"{stage}.json", stage) for stage in STAGES}
+    from eas_core.runs.ofa import predictor
+    from eas_core.runs.trained import generator, supernet
+
+    content = releases_files.read(name)
+    with TemporaryDirectory() as root:
+        run = restore(content, root, [content.manifest.weights], device=device).ready()
+        networks = supernet(run)[0].eval(), generator(run)[0].eval()
+        predicts = predictor(run)[0].eval() if weight_file("predictor") in content.files else None
+    seeds = tuple(content.manifest.seeds)
+    evidence = tuple(content.evidence())
+    return Release(content.name, run.profile, seeds, run.seed, run.tasks, *networks, predicts, evidence)
 
 
-def publish_evidence(evidence: list[dict], target: Path) -> list[Path]:
-    """Write the evidence of each seed (:func:`eas_core.runs.jobs.collect`) into a folder; returns what was written."""
-    paths = []
-    for entry in evidence:
-        paths.append(Path(target) / f"seed-{entry['seed']}.json")
-        files.write_atomic(paths[-1], (json.dumps(entry, separators=(",", ":")) + "\n").encode())
-    return paths
+def restore(
+    release: str | Path | Content,
+    root: str | Path = "runs",
+    seeds: Sequence[int] | None = None,
+    overrides: Sequence[str] = (),
+    device: str = "auto",
+    progress: bool = True,
+) -> Run:
+    """The run of a release's weights, with records and weights where a run has them: nothing that it made is made again.
 
-
-def read_evidence(release: str | Path) -> list[dict]:
-    """The evidence of a release, by seed; a missing or damaged file raises :class:`DataError`."""
-    paths = sorted(folder(release).glob("seed-*.json"), key=lambda path: (len(path.name), path.name))
-    if not paths:
-        raise DataError(f"release: {release} holds no seed-*.json")
-    evidence = []
-    for path in paths:
-        entry = files.read_json(path, "release")
-        if not isinstance(entry, dict):
-            raise DataError(f"release: {path} is damaged (it holds no table)")
-        evidence.append(entry)
-    return evidence
-
-
-def digest(release: str | Path) -> str:
-    """SHA-256 of the results record, which identifies the published numbers."""
-    return hashlib.sha256((folder(release) / "results.json").read_bytes()).hexdigest()
-
-
-def tasks(record: dict) -> TaskSet:
-    """The tasks that a record is about."""
-    return sources.task_set(schema.Data(**record["settings"]["data"]))
-
-
-def command(record: dict, profile: str, path: str = "FILE.zip") -> str:
-    """The command that repeats a run: ``profile`` plus the settings in which the record differs from it."""
-    settings, now = record["settings"], profiles.load(profile)
-    plain = now.dump(*(name for name in settings if name in type(now).model_fields))
-    recorded = {name: _in_full(getattr(now, name), settings[name]).model_dump(mode="json") for name in plain}
-    sets = [f"data.path={path}", *(f"{key}={value}" for key, value in _differences(plain, recorded))]
-    parts = ["eas", "run", "--profile", profile, "--seed", str(settings["seed"])]
-    lines = [shlex.join(parts), *(f"    --set {shlex.quote(entry)}" for entry in sets)]
-    return " \\\n".join(lines)
-
-
-def _in_full(now: schema.Settings, recorded: dict) -> schema.Settings:
-    """A record's settings in today's terms: one that is newer than the record is at its default, or as it is ``now``.
-
-    A default is what was done before there was the setting. What is no setting any more is left out.
+    They lie in a folder of their own below ``root``, apart from what was trained there, since not all weights that the
+    records speak of are published. ``seeds`` are those whose records are wanted, by default all. Of settings only
+    ``data.path`` can be given, where the photographs lie. Raises what :func:`load` does.
     """
-    full = {}
-    for name, field in type(now).model_fields.items():
-        value = getattr(now, name)
-        if name not in recorded:
-            full[name] = value if field.is_required() else field.get_default()
-        else:
-            nested = isinstance(value, schema.Settings)
-            full[name] = _in_full(value, recorded[name]) if nested else recorded[name]
-    return type(now)(**full)
+    content = release if isinstance(release, Content) else releases_files.read(release)
+    _check_versions(content)
+    check_settings(overrides)
+    manifest, own = content.manifest, place(content, root)
+    run = plan(str(content.folder / PROFILE), manifest.weights, own, list(overrides), device, progress=progress)
+    wanted = set(manifest.seeds if seeds is None else seeds)
+    entries = {entry["seed"]: entry for entry in content.evidence()}
+    if manifest.weights in wanted:
+        for stage in STAGES:
+            if weight_file(stage) in content.files and stage != "pairs":
+                _put(run.folder(stage) / "weights.safetensors", content.files[weight_file(stage)])
+    if PAIRS in content.files:
+        for (seed, variant), block in releases_pairs.from_file(content.folder / PAIRS).items():
+            if seed in wanted:
+                entry = entries[seed]["variants"][variant]
+                target = replace(run, seed=seed).variant(entry["q"], entry["reading"]).folder("pairs")
+                records.save_tensors(target / releases_pairs.FILE, block, {"stage": "pairs"})
+    for seed in sorted(wanted):
+        write_records(replace(run, seed=seed), entries[seed])  # last: where a record is, a stage is complete
+    return run
 
 
-def _differences(plain: dict, recorded: dict, prefix: str = "") -> list[tuple[str, str]]:
-    """``section.key`` and JSON value of every setting that is not the profile's."""
-    found = []
-    for name, value in plain.items():
-        key, other = prefix + name, recorded[name]
-        if isinstance(value, dict):
-            found += _differences(value, other, key + ".")
-        elif other != value and key not in NO_RESULT:
-            found.append((key, json.dumps(other)))
+def write_records(run: Run, entry: dict) -> None:
+    """Write the records of one seed's evidence to where the run has them."""
+    for variant in entry["variants"].values():
+        own = run.variant(variant["q"], variant["reading"])
+        for stage, record in variant["records"].items():
+            text = json.dumps(record, indent=1) + "\n"
+            _put(stage_folder(own, stage, run) / "record.json", text.encode())
+
+
+def place(content: Content, root: str | Path) -> Path:
+    """The folder below ``root`` that a release is restored to; another one as soon as any of its files changes."""
+    return Path(root) / "releases" / f"{content.name}-{records.key(content.manifest.files)}"
+
+
+def for_book(name: str | Path, root: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """What ``make book FROM=name`` builds the book of: ``profile``, ``seed``, ``seeds`` and ``runs``, as notebooks take them.
+
+    The profile is the one of that name which comes with the kit if that is the same, or else the release's file. Besides
+    what :func:`load` refuses, so is a release without the records of a stage that a page would have to make.
+    """
+    content = releases_files.read(name)
+    _check_versions(content)
+    check_settings(overrides)
+    profile = profile_of(content)
+    planned = jobs.jobs(profile)
+    own = profile.supernet.task_dropout
+    for entry in content.evidence():
+        for job in planned:
+            variant = jobs.variant_name(job.q, job.reading, own.reading)
+            there = entry["variants"].get(variant, {"records": {}})["records"]
+            if missing := [stage for stage in job.stages if stage not in there]:
+                raise DataError(f"release: {content.name} has no {missing[0]} of {variant} for seed {entry['seed']}")
+    manifest = content.manifest
+    return {
+        "profile": _shipped(content, profile),
+        "seed": manifest.weights,
+        "seeds": manifest.seeds,
+        "runs": str(place(content, root)),
+    }
+
+
+def profile_of(content: Content) -> schema.Profile:
+    """The profile of a release."""
+    return profiles.load(str(content.folder / PROFILE))
+
+
+def _shipped(content: Content, profile: schema.Profile) -> str:
+    """The name of the profile that comes with the kit if a release's is the same, or else the release's file."""
+    try:
+        if profiles.load(content.manifest.profile) == profile:
+            return content.manifest.profile
+    except ProfileError:
+        pass  # a profile of the user's own
+    path = content.folder / PROFILE
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _check_versions(content: Content) -> None:
+    """Refuse a release that other versions of stages made: this code would look for its records elsewhere."""
+    for stage, number in content.manifest.versions.items():
+        now = STAGES[stage].version if stage in STAGES else None
+        if now != number:
+            here = "does not know it" if now is None else f"has version {now}"
+            made = f"made by version {number} of the stage {stage}, this code {here}"
+            raise DataError(f"release: {content.name} was {made}; use the code it was made by ({_states(content)})")
+
+
+def check_settings(overrides: Sequence[str]) -> None:
+    """Refuse other settings than a release's, but for where photographs lie."""
+    if other := [text for text in overrides if text.partition("=")[0].strip() != "data.path"]:
+        raise EASError(f"set: {other[0]!r:.160}: the settings of a release are fixed, all but data.path")
+
+
+def _states(content: Content) -> str:
+    return f"state {', '.join(content.manifest.code)}"
+
+
+def _own_records(entry: dict) -> dict[str, dict]:
+    """``{stage: record}`` of one seed's evidence, in the profile's own variant."""
+    found: dict[str, dict] = entry["variants"][entry["main"]]["records"]
     return found
+
+
+def trained_stages(entry: dict) -> list[str]:
+    """The stages of the profile's own variant whose weights a release ships: they trained, so their result has a curve."""
+    own = _own_records(entry)
+    return [stage for stage, record in own.items() if "curve" in record["result"] and stage not in NOT_SHIPPED]
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file unless it is there with this content."""
+    if not path.is_file() or path.read_bytes() != content:
+        files.write_atomic(path, content)

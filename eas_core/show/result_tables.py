@@ -12,6 +12,7 @@ from eas_core.data.tasks import TaskSet
 from eas_core.evidence.paper import ACCURACY, MADDS, PAPER_DATA, comparable_paper_rows, paper_data, paper_table
 from eas_core.evidence.queries import budgets_of, comparisons, level, mean_over_tasks, picked_comparisons
 from eas_core.evidence.words import readable
+from eas_core.runs.releases_evaluate import Again
 from eas_core.show.columns import AVERAGE, COST, COUNT, INTERVAL, significant
 
 
@@ -127,3 +128,20 @@ def _with_differences(rows: list[dict], columns: dict[str, list], counted: str, 
     table[counted] = [row[count] for row in rows]
     table[COUNT] = [row["n"] for row in rows]
     return table
+
+
+def again_table(found: list[Again]) -> pd.DataFrame:
+    """The networks of a release tested again: index (budget in millions, task); accuracies in %, the difference in points."""
+    rows = [
+        {
+            "budget (M)": again.budget,
+            "task": readable(again.task),
+            COST: significant(again.madds),
+            COUNT: again.n,
+            "record (%)": round(again.recorded, 2),
+            "here (%)": round(again.now, 2),
+            "difference": round(again.difference, 2),
+        }
+        for again in found
+    ]
+    return pd.DataFrame(rows).set_index(["budget (M)", "task"])
