@@ -68,6 +68,7 @@ def test_overrides_replace_single_settings_and_leave_the_rest():
         ("supernet.stages.0.epochs=3", "points into a list"),
         ("supernet.batch_size.x=3", "there is no section"),
         ("supernet.batch_size=", "supernet.batch_size = None"),
+        (f"specialize.images_per_class={SMOKE['data']['valid_per_class']}", "some must be left to learn from"),
         ("supernet.batch_size=[", "not YAML"),
         ("supernet.batch_size=2024-13-45", "not YAML"),
         ("supernet.batch_size=" + "[" * 3000, "not YAML"),

@@ -153,3 +153,7 @@ def _check(profile: Profile, name: str) -> None:
     for budget in profile.specialize.budgets:
         if not b_low <= budget <= b_high:
             raise ProfileError(f"profile {name}: specialize.budgets: {budget:g} is not in [{b_low:g}, {b_high:g}]")
+    kept, valid = profile.specialize.images_per_class, profile.data.valid_per_class
+    if kept is not None and valid is not None and kept >= valid:
+        message = f"{kept}, but data.valid_per_class = {valid}, and some must be left to learn from"
+        raise ProfileError(f"profile {name}: specialize.images_per_class = {message}")
