@@ -132,3 +132,16 @@ def knowing_the_task(evidence: list[dict], method: str) -> Estimate | None:
 def _rows(evidence: list[dict], method: str) -> list[dict]:
     rows: list[dict] = records_of(evidence, METHODS[method].stage_of("first"))[0]["result"]["rows"]
     return rows
+
+
+def on_common_seeds(*tables: list[dict], key: str = "recipe") -> list[list[dict]]:
+    """Tables of measurements cut to the seeds that all their entries (rows with the same ``key``) have.
+
+    Seeds differ by more than recipes do, so a mean over other seeds is no comparison.
+    """
+    groups: dict[tuple, set[int]] = {}
+    for number, rows in enumerate(tables):
+        for row in rows:
+            groups.setdefault((number, row.get(key), row.get("pairs")), set()).add(row["seed"])
+    common = set.intersection(*groups.values()) if groups else set()
+    return [[row for row in rows if row["seed"] in common] for rows in tables]

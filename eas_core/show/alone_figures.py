@@ -82,8 +82,9 @@ def equal_time(recipes: list[dict], searches: list[dict]) -> Figure:
 
     ``recipes`` are rows of ``benchmarks/results/recipes.json``, a hollow dot each (its first samples), ``searches`` of
     ``equal_time.json``: OFA-T with more and more pairs, and one network for all tasks from the same pairs. Both are means
-    over seeds, on validation images that trained nothing.
+    over the seeds that all have, on validation images that trained nothing.
     """
+    recipes, searches = alone.on_common_seeds(recipes, searches)
     figure, axis = subplots(height=3.6)
     for name, label, style in (
         ("OFA-T", "OFA-T, by number of pairs", METHOD_STYLE["OFA-T"]),

@@ -61,8 +61,10 @@ def gates_table(evidence: list[dict]) -> pd.DataFrame:
 def recipes_table(rows: list[dict]) -> pd.DataFrame:
     """What training the generator takes: the recipes of ``benchmarks/results/recipes.json``, a mean over their seeds.
 
-    Accuracies are over all budgets and tasks, on validation images that did not train the generator.
+    Accuracies are over all budgets and tasks, on validation images that did not train the generator, and of the seeds
+    that all recipes have.
     """
+    (rows,) = alone.on_common_seeds(rows)
     table = pd.DataFrame(
         {
             "recipe": row["recipe"],
