@@ -156,11 +156,19 @@ def test_recipes_are_averaged_over_their_seeds():
             "probable": {"accuracy": [80.0 + seed, 82.0], "loss": [0.5, 0.3]},
             "first": {"accuracy": [79.0, 81.0], "loss": [0.5, 0.3]},
         }
-        for name, seed in (("b", 0), ("b", 2), ("a", 0))
+        for name, seed in (("b", 0), ("b", 2), ("b", 7), ("a", 0), ("a", 2))
     ]
     table = alone_tables.recipes_table(rows)
-    assert list(table.index) == ["b", "a"] and table["seeds"].tolist() == [2, 1]
+    assert list(table.index) == ["b", "a"] and table["seeds"].tolist() == [2, 2], "a seed that one of them lacks"
     assert table.loc["b", "most probable (%)"] == 81.5 and table.loc["b", "deviation over tasks"] == 0.2
-    assert table.loc["b", "deviation over seeds"] == pytest.approx(0.71) and np.isnan(
-        table.loc["a", "deviation over seeds"]
-    )
+    assert table.loc["b", "deviation over seeds"] == pytest.approx(0.71)
+    single = alone_tables.recipes_table(rows[:1])
+    assert np.isnan(single.loc["b", "deviation over seeds"]) and single["seeds"].tolist() == [1]
+
+
+def test_what_is_compared_is_of_the_same_seeds():
+    recipes = [{"recipe": "a", "seed": s} for s in (0, 1, 2)] + [{"recipe": "b", "seed": s} for s in (0, 2)]
+    searches = [{"pairs": n, "seed": s} for n in (30, 60) for s in (0, 1, 2, 3)]
+    one, other = alone.on_common_seeds(recipes, searches)
+    assert {row["seed"] for row in (*one, *other)} == {0, 2} and (len(one), len(other)) == (4, 4)
+    assert alone.on_common_seeds([]) == [[]]

@@ -106,9 +106,9 @@ def equal_time(recipes: list[dict], searches: list[dict]) -> Figure:
     axis.plot(x, y, label="EAS, first sample, a recipe each", **look)
     axis.set_xscale("log")
     axis.set(xlabel="CPU seconds of one core for all scenarios", ylabel="task accuracy (%, validation)")
-    seeds = {row["seed"] for row in (*recipes, *searches)}
-    subtitle(
-        axis, f"mean over budgets and tasks; up to {counted(len(seeds), 'seed')}, validation images that train nothing"
-    )
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter("{x:g}")
+    seeds = counted(len({row["seed"] for row in (*recipes, *searches)}), "seed")
+    subtitle(axis, f"mean over budgets and tasks; {seeds}; validation images that train nothing")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
