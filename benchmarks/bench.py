@@ -41,7 +41,7 @@ from eas_core.network.supernet import Supernet, initialise
 from eas_core.search.evolution import evolve
 from eas_core.search.predictor import AccuracyPredictor, search_objective
 from eas_core.settings import schema
-from eas_core.space import cost
+from eas_core.space import cost_tables as cost
 from eas_core.space.search_space import Architecture, SearchSpace, sample
 from eas_core.training.train_generator import joint_loss
 

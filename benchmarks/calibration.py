@@ -18,7 +18,7 @@ from eas_core.network.calibrate import calibrate
 from eas_core.runs.run import make_run
 from eas_core.runs.trained import supernet
 from eas_core.search.evaluate import score
-from eas_core.space.cost import sample_near
+from eas_core.space.cost_tables import sample_near
 
 RESULTS = Path(__file__).parent / "results" / "calibration.json"
 BATCH = 256

@@ -41,7 +41,7 @@ from eas_core.runs.run import usable_device
 from eas_core.search.evaluate import score
 from eas_core.search.specialize import propose
 from eas_core.settings import profiles, schema
-from eas_core.space.cost import madds
+from eas_core.space.cost_tables import madds
 from eas_core.space.search_space import LARGEST, SearchSpace, sample, to_gates
 from eas_core.training.loop import Stopped
 from eas_core.training.train_generator import train_generator

@@ -7,7 +7,7 @@ from ofa.nas.accuracy_predictor import MobileNetArchEncoder
 from torch import Tensor
 
 from eas_core.search.predictor import AccuracyPredictor
-from eas_core.space.cost import MILLION, cost_tables
+from eas_core.space.cost_tables import MILLION, cost_tables
 from eas_core.space.search_space import SearchSpace, one_hot_of_index
 
 

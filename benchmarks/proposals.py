@@ -16,7 +16,7 @@ from eas_core.network.generator import sample_gates
 from eas_core.runs import trained
 from eas_core.runs.run import make_run
 from eas_core.search.specialize import Proposal, propose
-from eas_core.space.cost import cost_of_gates, cost_tables, madds_millions
+from eas_core.space.cost_tables import cost_of_gates, cost_tables, madds_millions
 from eas_core.space.search_space import DEPTHS, EXPANSIONS, GATES, KERNELS, Architecture, nest
 from eas_core.training.train_generator import cost_loss, draw_scenarios
 

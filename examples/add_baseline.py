@@ -11,7 +11,7 @@ from eas_core.base.random import rng
 from eas_core.runs import pipeline, specialized, store, trained
 from eas_core.search.specialize import Proposal
 from eas_core.settings.stages import METHODS, STAGES, Method, Stage
-from eas_core.space.cost import sample_near
+from eas_core.space.cost_tables import sample_near
 
 
 def random_search(run):

@@ -10,7 +10,7 @@ import torch
 from benchmarks import calibration, equal_time, gpu, input_pipeline, recipes, throughput
 from eas_core.settings import profiles
 from eas_core.show import alone_figures
-from eas_core.space import cost
+from eas_core.space import cost_tables as cost
 from eas_core.space.search_space import LARGEST, SearchSpace
 
 SMALL = (  # imagenet-10 in a space that costs little

@@ -19,7 +19,7 @@ from eas_core.evidence import claims
 from eas_core.runs import releases, results, specialized
 from eas_core.runs.run import make_run
 from eas_core.settings.stages import lineage
-from eas_core.space import cost
+from eas_core.space import cost_tables as cost
 from eas_core.space.search_space import LARGEST, SMALLEST, Architecture, SearchSpace, sample
 
 ROOT = Path(__file__).parents[1]

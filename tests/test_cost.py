@@ -16,7 +16,8 @@ from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
 from eas_core.network.subnetwork import Network
 from eas_core.settings import profiles
-from eas_core.space import cost, count
+from eas_core.space import cost_tables as cost
+from eas_core.space import count
 from eas_core.space.search_space import (
     BLOCKS,
     LARGEST,

@@ -34,7 +34,7 @@ from eas_core.search import predictor
 from eas_core.search.evaluate import score
 from eas_core.search.predictor import AccuracyPredictor
 from eas_core.settings import profiles
-from eas_core.space.cost import cost_of_index, cost_tables, madds_millions
+from eas_core.space.cost_tables import cost_of_index, cost_tables, madds_millions
 from eas_core.space.search_space import SMALLEST
 from eas_core.training.train_generator import joint_loss
 from eas_core.training.train_supernet import batch, distillation_loss, teacher_logits

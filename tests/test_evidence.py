@@ -21,7 +21,7 @@ from eas_core.runs.run import make_run
 from eas_core.search.evaluate import pack, score, unpack
 from eas_core.settings import profiles
 from eas_core.settings.stages import METHODS, STAGES, lineage
-from eas_core.space.cost import madds
+from eas_core.space.cost_tables import madds
 from eas_core.space.search_space import Architecture, from_gates, sample
 from eas_core.training.loop import Stopped
 

@@ -19,7 +19,7 @@ from eas_core.base.random import rng
 from eas_core.search.evolution import evolve
 from eas_core.search.predictor import AccuracyPredictor, fit, search_objective
 from eas_core.settings import schema
-from eas_core.space.cost import MILLION, budget_range, cost_of_index, cost_tables, madds
+from eas_core.space.cost_tables import MILLION, budget_range, cost_of_index, cost_tables, madds
 from eas_core.space.search_space import SearchSpace, from_index, one_hot_of_index, to_index
 
 FULL = SearchSpace(num_classes=60)

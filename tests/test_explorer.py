@@ -23,7 +23,7 @@ from eas_core.base.errors import EASError
 from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.runs.run import make_run
-from eas_core.space.cost import budget_range, madds, params
+from eas_core.space.cost_tables import budget_range, madds, params
 from eas_core.space.search_space import SMALLEST, Architecture
 from eas_core.widgets import explorer as module
 from eas_core.widgets import explorer_data

@@ -211,7 +211,7 @@ def test_relaxed_gate_is_above_one_half_with_probability_p():
 
 
 def test_shares_of_the_cost_landscape_add_up_to_the_whole_network():
-    from eas_core.space.cost import budget_range
+    from eas_core.space.cost_tables import budget_range
 
     figure = architecture_figures.cost_landscape(SPACE, count=20)
     bars = figure.axes[0].containers

@@ -20,7 +20,7 @@ from eas_core.data.splits import MEAN, STD, Split
 from eas_core.data.tasks import TaskSet
 from eas_core.network.generator import ESTIMATORS, ArchitectureGenerator, sample_gates
 from eas_core.settings import profiles
-from eas_core.space.cost import MILLION, UNIT_CHOICES, cost_tables, depth_gates, draw_around, madds_millions
+from eas_core.space.cost_tables import MILLION, UNIT_CHOICES, cost_tables, depth_gates, draw_around, madds_millions
 from eas_core.space.search_space import (
     BLOCKS,
     BLOCKS_PER_UNIT,

@@ -20,7 +20,7 @@ from eas_core.network.multi_path import (
 )
 from eas_core.search.specialize import propose
 from eas_core.settings import schema
-from eas_core.space.cost import budget_range, madds
+from eas_core.space.cost_tables import budget_range, madds
 from eas_core.space.search_space import BLOCKS, DEPTHS, EXPANSIONS, KERNELS, UNITS, Architecture, from_gates, from_index
 from eas_core.training.train_generator import train_generator
 

@@ -9,7 +9,7 @@ from helpers import one_line
 
 from eas_core.base.errors import EASError, ProfileError
 from eas_core.settings import profiles, schema
-from eas_core.space.cost import budget_range
+from eas_core.space.cost_tables import budget_range
 
 SMOKE = yaml.safe_load((profiles.FOLDER / "smoke.yaml").read_text())
 

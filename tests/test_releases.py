@@ -23,7 +23,7 @@ from eas_core.search.specialize import propose
 from eas_core.settings import profiles, schema
 from eas_core.settings.stages import STAGES
 from eas_core.show import findings
-from eas_core.space.cost import madds
+from eas_core.space.cost_tables import madds
 from eas_core.space.search_space import Architecture, from_gates
 
 ROOT = Path(__file__).parents[1]

@@ -26,7 +26,7 @@ from eas_core.search.specialize import (
     specialize,
 )
 from eas_core.settings import schema
-from eas_core.space.cost import budget_range, madds, madds_millions
+from eas_core.space.cost_tables import budget_range, madds, madds_millions
 from eas_core.space.search_space import GATES, LARGEST, SMALLEST, from_gates, from_index, nest, to_gates
 
 LOW, HIGH = budget_range(SMALL)

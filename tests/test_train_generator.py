@@ -100,7 +100,7 @@ def test_the_cost_approaches_the_budget(tmp_path, extra):
 
 def test_the_aim_moves_the_cost_below_the_budget(tmp_path):
     from eas_core.network.generator import sample_gates
-    from eas_core.space.cost import madds_millions
+    from eas_core.space.cost_tables import madds_millions
 
     means = []
     for aim in (1.0, 0.6):

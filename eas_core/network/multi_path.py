@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eas_core.base.devices import on_device
 from eas_core.network.generator import ArchitectureGenerator
-from eas_core.space.cost import MILLION, cost_tables
+from eas_core.space.cost_tables import MILLION, cost_tables
 from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, DEPTHS, EXPANSIONS, KERNELS, UNITS, SearchSpace
 
 PATHS = len(KERNELS) * len(EXPANSIONS)  # of one block; path p has kernel KERNELS[p // 3], ratio EXPANSIONS[p % 3]

@@ -17,7 +17,7 @@ from eas_core.base.errors import SpaceError
 from eas_core.network.elastic import ElasticBlock, kernel_mask, nested_masks
 from eas_core.network.multi_path import PathWeights
 from eas_core.network.subnetwork import Head, InvertedResidual, Network, Stem
-from eas_core.space.cost import depth_gates
+from eas_core.space.cost_tables import depth_gates
 from eas_core.space.search_space import (
     BLOCKS,
     BLOCKS_PER_UNIT,

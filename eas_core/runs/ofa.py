@@ -21,7 +21,7 @@ from eas_core.search.evaluate import score
 from eas_core.search.evolution import evolve
 from eas_core.search.predictor import AccuracyPredictor, fit, rank_correlation, search_objective
 from eas_core.space.architecture import Architecture
-from eas_core.space.cost import madds, sample_near
+from eas_core.space.cost_tables import madds, sample_near
 from eas_core.space.search_space import from_gates, one_hot, sample, to_gates
 from eas_core.training.loop import CHECKPOINT_SECONDS, Stopped, stop_requests
 

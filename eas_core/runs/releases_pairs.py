@@ -72,7 +72,7 @@ def from_file(path: Path) -> dict[Block, dict[str, Tensor]]:
 
 def to_csv(blocks: dict[Block, dict[str, Tensor]], run: Run) -> bytes:
     """All blocks as CSV: a line an architecture, its cost (``madds``), its choices, and every measured number by task."""
-    from eas_core.space.cost import madds
+    from eas_core.space.cost_tables import madds
     from eas_core.space.search_space import from_gates
 
     text, tasks, space = io.StringIO(), run.tasks.names, run.profile.search_space()

@@ -17,7 +17,7 @@ from eas_core.runs.tested import tested
 from eas_core.runs.trained import supernet
 from eas_core.search.evaluate import Scores, paired_difference, score, unpack
 from eas_core.space.architecture import Architecture
-from eas_core.space.cost import madds, params, sample_near
+from eas_core.space.cost_tables import madds, params, sample_near
 from eas_core.space.search_space import LARGEST, SMALLEST, SearchSpace
 
 

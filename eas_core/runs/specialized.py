@@ -20,7 +20,7 @@ from eas_core.runs.trained import generator, multi_path, supernet
 from eas_core.search.gate_statistics import gate_statistics
 from eas_core.search.specialize import Proposal, Ranked, Specialized, most_probable, propose, ranked, specialize
 from eas_core.space.architecture import Architecture
-from eas_core.space.cost import madds
+from eas_core.space.cost_tables import madds
 
 
 def network_of(run: Run, weights: Supernet, architecture: Architecture, train: Split) -> Network:

@@ -16,7 +16,7 @@ from eas_core.base.random import rng
 from eas_core.network.generator import ArchitectureGenerator, sample_gates
 from eas_core.search.predictor import AccuracyPredictor
 from eas_core.settings import schema
-from eas_core.space.cost import madds_millions
+from eas_core.space.cost_tables import madds_millions
 from eas_core.space.search_space import SearchSpace, one_hot_of_gates
 from eas_core.training.loop import Numbers, Options, cosine, make_optimizer, set_lr, train
 from eas_core.training.train_generator import Average, draw_scenarios, joint_loss

@@ -17,7 +17,7 @@ from torch import Tensor
 from eas_core.base.errors import SpaceError
 from eas_core.settings import schema
 from eas_core.space.budget import budget_range, check_kept
-from eas_core.space.cost import MILLION, cost_of_index, cost_tables, draw_around
+from eas_core.space.cost_tables import MILLION, cost_of_index, cost_tables, draw_around
 from eas_core.space.search_space import BLOCKS, PAIRS, Architecture, SearchSpace, active_blocks, from_index
 
 PATIENCE = 5  # generations without a better member, after which local search takes over

@@ -10,7 +10,7 @@ from torch import Tensor
 from eas_core.network.generator import ArchitectureGenerator, probabilities
 from eas_core.search.specialize import draw_gates, scenario_rng
 from eas_core.settings import schema
-from eas_core.space.cost import MILLION, cost_of_index, cost_tables
+from eas_core.space.cost_tables import MILLION, cost_of_index, cost_tables
 from eas_core.space.search_space import GATES, SearchSpace
 
 

@@ -30,7 +30,7 @@ from eas_core.network.supernet import Supernet
 from eas_core.search.evaluate import score
 from eas_core.settings import schema
 from eas_core.space.budget import check_kept
-from eas_core.space.cost import (
+from eas_core.space.cost_tables import (
     DIGIT,
     MILLION,
     UNIT_OF,

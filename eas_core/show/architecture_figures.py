@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from eas_core.show.style import EAS, MADDS_LABEL, RANDOM, REFERENCE, SHADES, array, styled, subplots, subtitle
-from eas_core.space.cost import MILLION, budget_range, cost_tables, madds
+from eas_core.space.cost_tables import MILLION, budget_range, cost_tables, madds
 from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, KERNELS, UNITS, Architecture, SearchSpace, sample
 
 

@@ -36,7 +36,7 @@ from eas_core.show.style import (
     subplots,
     subtitle,
 )
-from eas_core.space.cost import MILLION
+from eas_core.space.cost_tables import MILLION
 
 
 def _levels(records: list[dict]) -> list[tuple[float, compare.Estimate]]:

@@ -24,7 +24,7 @@ from eas_core.show.style import (
     subplots,
     subtitle,
 )
-from eas_core.space.cost import MILLION
+from eas_core.space.cost_tables import MILLION
 
 
 @styled

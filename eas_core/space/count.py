@@ -3,7 +3,7 @@
 The cost of a network is the cost of its fixed parts plus that of its blocks, and the cost of a block depends only on
 its own kernel size and expansion ratio: 20 x 3 x 3 numbers hold the whole space. Counted are convolutions (those of
 squeeze-excite too) and linear layers, as once-for-all counts them: no normalisation, activation or pooling.
-:mod:`eas_core.space.cost` has the same numbers as tensors.
+:mod:`eas_core.space.cost_tables` has the same numbers as tensors.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from eas_core.network.multi_path import PathWeights, expected_madds_millions, ma
 from eas_core.network.norm import synchronised
 from eas_core.network.supernet import Supernet
 from eas_core.settings import schema
-from eas_core.space.cost import madds_millions
+from eas_core.space.cost_tables import madds_millions
 from eas_core.training.loop import Numbers, Options, cosine, make_optimizer, mean_of, set_lr, train
 
 

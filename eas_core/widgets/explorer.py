@@ -21,7 +21,7 @@ from eas_core.runs.run import Run
 from eas_core.search.specialize import Proposal, Specialized
 from eas_core.show import architecture_figures
 from eas_core.space.budget import check_budget
-from eas_core.space.cost import MILLION, madds
+from eas_core.space.cost_tables import MILLION, madds
 from eas_core.space.search_space import Architecture
 from eas_core.widgets import explorer_data
 

@@ -14,7 +14,7 @@ from eas_core.network.generator import ArchitectureGenerator, hard_gates, relaxe
 from eas_core.runs import pipeline, trained
 from eas_core.runs.run import Run
 from eas_core.search.specialize import nearest_feasible
-from eas_core.space.cost import MILLION, cost_tables, madds_millions
+from eas_core.space.cost_tables import MILLION, cost_tables, madds_millions
 from eas_core.space.search_space import GATES, Architecture, SearchSpace, from_gates
 
 
