@@ -30,10 +30,10 @@ TRIES = 10  # boxes drawn for a crop; the first that fits is taken, as in torchv
 NUMBERS = 2 * TRIES + 3
 
 
-class _Part:
+class Part:
     """Some of a packed split's photographs, at places ``index``; what :class:`Photographs` asks a packed split for."""
 
-    def __init__(self, packed: Packed | _Part, index: Tensor) -> None:
+    def __init__(self, packed: Packed | Part, index: Tensor) -> None:
         self.packed, self.places = packed, index.tolist()
 
     def __len__(self) -> int:
@@ -52,7 +52,7 @@ class Photographs:
     ``keep`` views stay in memory once decoded, as bytes, in that of the device on which they are asked for.
     """
 
-    def __init__(self, packed: Packed | _Part, resolution: int, keep: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, packed: Packed | Part, resolution: int, keep: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.shape = torch.Size((len(packed), 3, resolution, resolution))
         self._packed, self._keep = packed, keep
@@ -65,7 +65,7 @@ class Photographs:
 
     def at(self, index: Tensor) -> Photographs:
         """The photographs at places ``index`` (k,) alone."""
-        return Photographs(_Part(self._packed, index), self.shape[-1], len(index), self.device)
+        return Photographs(Part(self._packed, index), self.shape[-1], len(index), self.device)
 
     def to(self, device: torch.device | str) -> Photographs:
         """The same photographs, whose batches arrive on a device."""

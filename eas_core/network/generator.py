@@ -104,12 +104,12 @@ def hard_gates(h: Tensor) -> Tensor:
 
 
 def second_order_gates(z: Tensor, on: Tensor) -> Tensor:
-    """Gates D = ``on`` (0/1 or bool, drawn with probability p = sigmoid(z)) whose derivative in z is |D - p| / 2.
+    """Gates D = ``on`` (0/1 or bool, drawn with probability p = sigmoid(z)) whose derivative in z is abs(D - p) / 2.
 
     The true derivative of E f(D) = (1 - p) f(0) + p f(1) is p (1 - p) (f(1) - f(0)). A sample knows the slope f' at its
     own end only. By the trapezoid rule f(1) - f(0) = (f'(0) + f'(1)) / 2, exactly if f is quadratic in the gate: half of it
     is wanted from each end. The end D = 1 is drawn with probability p, so its slope must weigh (1 - p) / 2 for its share
-    in the mean to be p (1 - p) / 2; D = 0 is drawn with 1 - p and must weigh p / 2. Both are |D - p| / 2.
+    in the mean to be p (1 - p) / 2; D = 0 is drawn with 1 - p and must weigh p / 2. Both are abs(D - p) / 2.
 
     This is the binary case of ReinMax (Liu et al., NeurIPS 2023, https://arxiv.org/abs/2304.08612), which reaches it as
     Heun's method; it is not in the EAS paper. Any shape, the same for both.

@@ -41,9 +41,9 @@ from eas_core.settings import profiles, schema
 from eas_core.settings.stages import STAGES
 
 if TYPE_CHECKING:
-    from eas_core.network.generator import ArchitectureGenerator
-    from eas_core.network.supernet import Supernet
-    from eas_core.search.predictor import AccuracyPredictor
+    import eas_core.network.generator
+    import eas_core.network.supernet
+    import eas_core.search.predictor
 
 NOT_SHIPPED = ("teacher",)  # it has done its work
 
@@ -61,9 +61,9 @@ class Release:
     seeds: tuple[int, ...]
     seed: int
     tasks: TaskSet
-    supernet: Supernet
-    generator: ArchitectureGenerator
-    predictor: AccuracyPredictor | None
+    supernet: eas_core.network.supernet.Supernet
+    generator: eas_core.network.generator.ArchitectureGenerator
+    predictor: eas_core.search.predictor.AccuracyPredictor | None
     evidence: tuple[dict, ...]
 
     @property

@@ -29,7 +29,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    #: The number of the format, :data:`FORMAT` or less.
+    #: The number of the format, at most that which this code writes.
     format: Annotated[int, Field(ge=1)]
     #: The profile's name.
     profile: str
@@ -55,7 +55,7 @@ class Content:
 
     @property
     def name(self) -> str:
-        """What the release is called: the name of its folder."""
+        """The name of its folder, which is what the release is called."""
         return self.folder.resolve().name
 
     def evidence(self) -> list[dict]:

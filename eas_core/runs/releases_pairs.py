@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-Block = tuple[int, str]  # seed, and variant of the supernet (:func:`eas_core.runs.jobs.variant_name`)
 ADDED = ("seed", "supernet")  # the columns that say of which block a row is
 FILE = "pairs.safetensors"
 
 
-def blocks_of(run: Run, entry: dict) -> dict[Block, dict[str, Tensor]]:
+def blocks_of(run: Run, entry: dict) -> dict[tuple[int, str], dict[str, Tensor]]:
     """The blocks of one seed's finished run, of every variant in its evidence that measured pairs."""
     found = {}
     for name, variant in entry["variants"].items():
@@ -35,7 +34,7 @@ def blocks_of(run: Run, entry: dict) -> dict[Block, dict[str, Tensor]]:
     return found
 
 
-def to_bytes(blocks: dict[Block, dict[str, Tensor]]) -> bytes:
+def to_bytes(blocks: dict[tuple[int, str], dict[str, Tensor]]) -> bytes:
     """All blocks as one safetensors file: tensors with a row an architecture, ``seed`` and ``supernet`` among them.
 
     ``supernet`` counts in the list of names that the metadata hold.
@@ -55,7 +54,7 @@ def to_bytes(blocks: dict[Block, dict[str, Tensor]]) -> bytes:
     return safetensors.torch.save(joined, metadata=metadata)
 
 
-def from_file(path: Path) -> dict[Block, dict[str, Tensor]]:
+def from_file(path: Path) -> dict[tuple[int, str], dict[str, Tensor]]:
     """The blocks that :func:`to_bytes` joined; a damaged file raises :class:`CheckpointError`."""
     tensors, metadata = records.load_tensors(path, (*ADDED, "gates"))
     names, found = metadata.get("supernets"), {}
@@ -70,7 +69,7 @@ def from_file(path: Path) -> dict[Block, dict[str, Tensor]]:
     return found
 
 
-def to_csv(blocks: dict[Block, dict[str, Tensor]], run: Run) -> bytes:
+def to_csv(blocks: dict[tuple[int, str], dict[str, Tensor]], run: Run) -> bytes:
     """All blocks as CSV: a line an architecture, its cost (``madds``), its choices, and every measured number by task."""
     from eas_core.space.cost_tables import madds
     from eas_core.space.search_space import from_gates

@@ -18,7 +18,7 @@ from eas_core.runs.releases_files import CARD, MANIFEST, PAIRS, PROFILE, Content
 from eas_core.runs.run import Run
 from eas_core.settings import schema
 
-#: Makes the model card: from the release's name, its evidence, its profile, the seed of the weights, and all file names.
+#: Makes the model card from the release's name, its evidence, its profile, the seed of the weights, and all file names.
 Card = Callable[[str, list[dict], schema.Profile, int, list[str]], str]
 
 

@@ -51,12 +51,12 @@ class Flip:
 
     @property
     def kind(self) -> str:
-        """What the gate decides about: "kernel", "width" or "depth"."""
+        """The kind of decision, "kernel", "width" or "depth"."""
         return KINDS[min(self.gate // (2 * BLOCKS), 2)]
 
     @property
     def name(self) -> str:
-        """What the gate says, and where: units and blocks count from 1.
+        """What the gate says and where, with units and blocks counted from 1.
 
         >>> Flip(3, True, 0.0, 0.0, 0.0).name, Flip(80, True, 0.0, 0.0, 0.0).name
         ('kernel ≥ 7, unit 1 block 2', 'depth ≥ 3, unit 1')

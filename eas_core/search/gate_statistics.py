@@ -21,7 +21,7 @@ def gate_statistics(
     """Of each budget level, averaged over the ``tasks``, from ``settings.samples`` samples of a scenario:
 
     - ``keeping``: the share of samples that cost at most B and at least (1 - tolerance) B;
-    - ``cost error``: mean of |R - B| / B over samples;
+    - ``cost error``: mean of abs(R - B) / B over samples;
     - ``entropy``: mean of a gate's entropy in nats, 0 to 0.69;
     - ``deviation``: how much a gate's probability varies from task to task, the standard deviation over tasks, averaged
       over gates; 0 if the generator has learnt nothing about tasks.

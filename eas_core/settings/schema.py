@@ -206,11 +206,11 @@ class Generator(Settings):
     scenarios_per_step: Count = 1
     #: Whether the learning rate stays or falls to zero as a cosine.
     schedule: Literal["constant", "cosine"] = "constant"
-    #: Decay of the moving average of the weights that training returns; 0: the weights of the last step.
+    #: Decay of the moving average of the weights that training returns, or 0 for the weights of the last step.
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    #: How a gate's gradient is estimated: Eq. (I)-(J) as printed, or with both ends of the gate weighed.
+    #: How a gate's gradient is estimated, by Eq. (I)-(J) as printed or with both ends of the gate weighed.
     estimator: Literal["straight-through", "second-order"] = "straight-through"
-    #: What L_val is: cross-entropy, or the expected error 1 - p, p the probability of the right class; the latter is
+    #: What L_val is, cross-entropy or the expected error 1 - p with p the probability of the right class; the latter is
     #: about a third in size, and so should lambda be.
     loss: Literal["cross-entropy", "error"] = "cross-entropy"
     #: Extra scenarios of a step that enter L_C only.
@@ -304,8 +304,8 @@ class Specialize(Settings):
     samples: Count
     #: How many of those that fit are compared on the validation split, at most.
     candidates: Count
-    #: Validation images of a class, the last ones, that do nothing but rank candidates: the generators and the pairs
-    #: use the others. All serve for both if not given.
+    #: Validation images of a class, the last ones, that do nothing but rank candidates. The generators and the pairs use
+    #: the others; all serve for both if not given.
     images_per_class: Count | None = None
     #: How far below its budget a candidate may cost, as a share of it.
     tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.05
