@@ -26,7 +26,7 @@ from eas_core.settings.stages import STAGES
 from eas_core.show import release_card
 
 ROOT = Path(__file__).resolve().parents[1]
-WEIGHTS = ("supernet", "generator", "predictor", "multi_path")
+WEIGHTS = ("supernet", "generator", "predictor", "amortised", "multi_path")
 
 
 def publish(*runs: Run, to: Path, weights: int | None = None) -> list[Path]:

@@ -69,6 +69,8 @@ def test_releases_stay_small():
     assert weights <= 20e6
 
 
+# What shipped profiles have since, in releases that are older: pairs see all images that train the generator too.
+CHANGED = {("demo-3-seeds", "pairs", "images_per_class")}
 BATCHES = sorted({path.parent for path in (ROOT / "releases").glob("*-seeds/seed-*.json")})
 
 
@@ -84,7 +86,7 @@ def test_published_evidence_can_be_judged_and_is_of_a_shipped_profile(folder):
             for stage, record in variant["records"].items():
                 for name, value in flat(own.settings(stage) if stage in STAGES else {}).items():
                     there = flat(record["settings"]).get(name, value)  # records name what keys held when they were made
-                    assert there == value, f"{stage} was made with {name} = {there}"
+                    assert there == value or (folder.name, *name) in CHANGED, f"{stage} was made with {name} = {there}"
 
 
 def flat(settings: dict) -> dict:
