@@ -83,10 +83,10 @@ def recipes_table(rows: list[dict]) -> pd.DataFrame:
     )
     groups = table.groupby("recipe", sort=False)
     means = groups.mean(numeric_only=True).drop(columns="seed")
-    spread = groups["most probable (%)"].agg(lambda values: values.std() if len(values) > 1 else float("nan"))
+    spread = groups["most probable (%)"].agg(lambda values: f"{values.std():.2f}" if len(values) > 1 else "")
     means.insert(0, "rate", groups["rate"].first())
     means.insert(0, "steps × samples", groups["steps × samples"].first())
-    means.insert(4, "deviation over seeds", spread.round(2))
+    means.insert(4, "deviation over seeds", spread)
     means["seeds"] = groups.size()
     digits = {"most probable (%)": 2, "first sample (%)": 2, "cross-entropy (nats)": 4, "deviation over tasks": 3}
     return means.round({**digits, "samples that keep B (%)": 1, "CPU time (s)": 0})
