@@ -80,8 +80,8 @@ def load(name: str | Path, device: str = "auto") -> Release:
 
     >>> import torch
     >>> release = load("releases/smoke")  # or load("demo")
-    >>> release.tasks.names[0], release.seeds, sorted(release.records)[:2]
-    ('polygons', (0,), ['evolved', 'generator'])
+    >>> release.tasks.names[0], release.seeds, release.records["teacher"]["kind"]
+    ('polygons', (0,), 'teacher')
     >>> logits = release.generator(torch.tensor([0]), torch.tensor([3.0]))  # task 0, 3 million multiply-adds: 90 gates
     >>> logits.shape
     torch.Size([1, 90])
