@@ -19,6 +19,7 @@ import torch
 
 from benchmarks.recipes import accuracy_by_budget
 from eas_core.base.files import write_atomic
+from eas_core.base.parsing import parse_json
 from eas_core.base.random import rng
 from eas_core.runs.ofa import pair_architectures
 from eas_core.runs.run import Run, make_run
@@ -94,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     path, sizes = Path(options.results), [int(size) for size in options.pairs.split(",")]
     for seed in map(int, options.seeds.split(",")):
-        rows = json.loads(path.read_text()) if path.exists() else []
+        rows = parse_json(path.read_text()) if path.exists() else []
         if any(row["seed"] == seed for row in rows):
             continue
         count = [f"pairs.count={max(10, *sizes)}"]

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from eas_core.base.files import write_atomic
+from eas_core.base.parsing import parse_json
 from eas_core.data.splits import Split
 from eas_core.network.supernet import Supernet
 from eas_core.runs.run import Run, make_run
@@ -116,14 +117,14 @@ def main(arguments: list[str] | None = None) -> None:
     rank = make_run(options.profile, 0, options.runs, options.overrides).profile.specialize.images_per_class
     for name in options.only or RECIPES:
         for seed in map(int, options.seeds.split(",")):
-            rows = json.loads(path.read_text()) if path.exists() else []
+            rows = parse_json(path.read_text()) if path.exists() else []
             if any((row["recipe"], row["seed"]) == (name, seed) for row in rows):
                 continue
             settings = [f"generator.{key}={value}" for key, value in RECIPES[name].items()]
             run = make_run(options.profile, seed, options.runs, [*options.overrides, *settings])
             row = {"recipe": name, "seed": seed, "profile": options.profile, "images_per_class": rank}
             row |= {"settings": run.profile.generator.model_dump(mode="json"), **measured(run)}
-            rows = json.loads(path.read_text()) if path.exists() else []  # another process may have added to it
+            rows = parse_json(path.read_text()) if path.exists() else []  # another process may have added to it
             write_atomic(path, (json.dumps([*rows, row], indent=1) + "\n").encode())
             print(f"{name}, seed {seed}: {np.mean(row['probable']['accuracy']):.2f} %", flush=True)
 

@@ -95,7 +95,7 @@ def test_no_file_of_the_project_has_a_key_twice():
     files = [path for place in places for path in ROOT.glob(f"{place}/*" if place else "*")]
     read = {".yaml": parse_yaml, ".yml": parse_yaml, ".json": parse_json}
     found = [read[path.suffix](path.read_bytes()) for path in files if path.suffix in read]
-    assert len(found) > 15 and all(isinstance(content, dict) for content in found)
+    assert len(found) > 15 and all(isinstance(content, dict | list) for content in found)
 
 
 # ---------------------------------------------------------------- profiles and overrides
