@@ -142,7 +142,7 @@ Same profile, seed, versions and machine give the same bits on a CPU; on another
 def _data(profile: schema.Profile) -> str:
     data, source = profile.data, SOURCES[profile.data.source]
     tasks = source.readable_tasks()
-    lines = [DRAWN if source.make and data.source == "shapes10" else PHOTOGRAPHS.format(source=data.source)]
+    lines = [DRAWN if source.make and not source.check else PHOTOGRAPHS.format(source=data.source)]
     sizes = [
         f"{getattr(data, f'{split}_per_class')} {words}"
         for split, words in SPLITS
