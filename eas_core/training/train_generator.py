@@ -65,21 +65,22 @@ class Average:
 
     def __init__(self, generator: ArchitectureGenerator, decay: float) -> None:
         self.generator = generator
-        self.modules: dict[str, torch.nn.Module] = {"generator": generator}
-        if decay:
-            self.modules["average"] = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay))
+        self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay else None
+
+    @property
+    def modules(self) -> dict[str, torch.nn.Module]:
+        """What a checkpoint must hold."""
+        return {"generator": self.generator, **({"average": self.average} if self.average else {})}
 
     def update(self) -> None:
         """After a step of the optimiser."""
-        average = self.modules.get("average")
-        if isinstance(average, AveragedModel):
-            average.update_parameters(self.generator)
+        if self.average:
+            self.average.update_parameters(self.generator)
 
     def keep(self) -> None:
         """Training has ended: the generator's weights are the average."""
-        average = self.modules.get("average")
-        if isinstance(average, AveragedModel):
-            self.generator.load_state_dict(average.module.state_dict())
+        if self.average:
+            self.generator.load_state_dict(self.average.module.state_dict())
 
 
 class _Loss:
