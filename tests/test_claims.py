@@ -564,6 +564,19 @@ def test_summary_counts_the_verdicts():
     assert "No claims" in claim_texts.summary([])
 
 
+def test_sharpness_says_what_the_design_could_show_and_which_verdicts_stand_together():
+    found = claims.judge([one_seed(0), one_seed(1)])
+    table = claim_texts.sharpness(found)
+    judged = [claim for claim in found if claim.estimate]
+    assert list(table.index) == [claim.label for claim in judged]
+    assert (table["shown in 4 of 5 cases"] >= table["standard error"]).all()
+    for error, freedom, expected in ((0.2, 30, HOLDS), (0.45, 30, OPEN)):  # both clear of zero at 95 % each
+        estimate = compare.Estimate(1.0, 0.05, 1.95, 100, 8, error, freedom)
+        eleven = [replace(claim, verdict=HOLDS, margin=0.0, estimate=estimate) for claim in judged]
+        assert set(claim_texts.sharpness(eleven).iloc[:, -1]) == {expected}
+    assert claim_texts.sharpness([]).empty
+
+
 def test_details_hold_every_rule_and_number_and_no_heading():
     found = claims.judge([one_seed()])
     text = claim_texts.details(found)

@@ -55,3 +55,23 @@ def test_images_that_some_seeds_share_and_others_do_not_are_refused():
         compare.accuracy(records, 2.0)
     with pytest.raises(DataError, match="tested on different images"):  # one drawing, two contents
         compare.accuracy([record(0, drawn(0, 0.5)), record(1, drawn(1, 0.5), digest="other")], 2.0)
+
+
+def test_an_estimate_knows_its_interval_at_any_confidence():
+    values = np.random.default_rng(0).normal(0.1, 0.3, (3, 50))
+    for own_images in (False, True):
+        found = compare.estimate(values, own_images=own_images)
+        assert found.at(0.95) == pytest.approx((found.low, found.high))
+        wide = compare.estimate(values, 0.99, own_images)
+        assert found.at(0.99) == pytest.approx((wide.low, wide.high))
+        assert wide.error == found.error and wide.freedom == found.freedom
+    same = compare.estimate(np.full((2, 9), 0.25))
+    assert same.at(0.999) == (25.0, 25.0) and same.detectable() == 0
+
+
+def test_the_detectable_difference_is_shown_that_often():
+    draw, seeds, sigma = np.random.default_rng(1), 8, 0.01
+    error = 100 * sigma / seeds**0.5
+    true = compare.Estimate(0, 0, 0, 1, seeds, error, seeds - 1).detectable(0.8) / 100
+    low = [compare.estimate(draw.normal(true, sigma, (seeds, 1)), own_images=True).low for _ in range(2000)]
+    assert np.mean(np.array(low) > 0) == pytest.approx(0.8, abs=0.03)

@@ -18,13 +18,37 @@ from eas_core.search.evaluate import unpack
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean in percent or points with its 95 % interval; ``n`` test images, ``seeds`` repetitions of the training."""
+    """A mean in percent or points with its 95 % interval; ``n`` test images, ``seeds`` repetitions of the training.
+
+    ``error`` is the standard error (same unit) and ``freedom`` the degrees of freedom of its Student's t.
+    """
 
     mean: float
     low: float
     high: float
     n: int
     seeds: int
+    error: float = 0.0
+    freedom: float = np.inf
+
+    def at(self, confidence: float) -> tuple[float, float]:
+        """The interval (low, high) at another confidence than that of ``low`` and ``high``."""
+        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
+        return self.mean - half, self.mean + half
+
+    def detectable(self, power: float = 0.8) -> float:
+        """The true difference (same unit) that such data show with probability ``power``, on the right side of 0.
+
+        (t_0.975 + t_power) standard errors: the interval must clear zero, and with that probability it does.
+        """
+        return float(stats.t.ppf(0.975, self.freedom) + stats.t.ppf(power, self.freedom)) * self.error
+
+
+def _estimate(values: np.ndarray, variance: float, freedom: float, n: int, seeds: int, confidence: float) -> Estimate:
+    """Mean of ``values``, fractions, whose variance has ``freedom`` degrees of freedom, in percent."""
+    mean, error = 100 * float(values.mean()), 100 * float(variance) ** 0.5
+    low, high = Estimate(mean, mean, mean, n, seeds, error, freedom).at(confidence)
+    return Estimate(mean, low, high, n, seeds, error, freedom)
 
 
 def estimate(values: np.ndarray, confidence: float = 0.95, own_images: bool = False) -> Estimate:
@@ -45,19 +69,13 @@ def estimate(values: np.ndarray, confidence: float = 0.95, own_images: bool = Fa
         parts.append(values.mean(1).var(ddof=1) / seeds)
         freedom.append(seeds - 1)
     variance = sum(parts)
-    half = 0.0
-    if variance > 0:
-        df = variance**2 / sum(part**2 / f for part, f in zip(parts, freedom, strict=True))
-        half = stats.t.ppf((1 + confidence) / 2, df) * variance**0.5
-    mean = values.mean()
-    return Estimate(100 * mean, 100 * (mean - half), 100 * (mean + half), n, seeds)
+    df = variance**2 / sum(part**2 / f for part, f in zip(parts, freedom, strict=True)) if variance > 0 else np.inf
+    return _estimate(values, variance, df, n, seeds, confidence)
 
 
 def estimate_of_few(values: np.ndarray, n: int, seeds: int, confidence: float = 0.95) -> Estimate:
     """Mean of values (k,), fractions, each independent of the others, and its interval in percent: t, k - 1 degrees."""
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * (values.var(ddof=1) / len(values)) ** 0.5
-    mean = float(values.mean())
-    return Estimate(100 * mean, 100 * (mean - half), 100 * (mean + half), n, seeds)
+    return _estimate(values, values.var(ddof=1) / len(values), len(values) - 1, n, seeds, confidence)
 
 
 def accuracy(records: list[dict], budget: float, task: str | None = None) -> Estimate:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from eas_core.evidence.verdicts import FAILS, HOLDS, NOT_MEASURED, OPEN, VERDICTS, Claim
+from eas_core.evidence.verdicts import FAILS, HOLDS, NOT_MEASURED, OPEN, VERDICTS, Claim, verdict
 from eas_core.evidence.words import listed
 
 
@@ -22,6 +22,28 @@ def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
         rows.append({**paper, "this run": value, "of": counts, "verdict": claim.verdict})
     columns = ["claim", "in the paper", "paper", "this run", "of", "verdict"]
     return pd.DataFrame(rows, columns=columns, index=pd.Index([claim.key for claim in claims], name="key"))
+
+
+def sharpness(claims: Sequence[Claim]) -> pd.DataFrame:
+    """What the design could show: a row for each claim about a difference of accuracies, in points.
+
+    Its standard error; the true difference that it would show with a probability of 80 %
+    (:meth:`eas_core.evidence.compare.Estimate.detectable`); the verdict of its own interval, and the one that is left
+    when all k claims of the table shall be right together (Bonferroni: each interval at 1 - 0.05 / k). A claim whose
+    rule asks for more than an interval keeps *inconclusive*.
+    """
+    found = [(claim, claim.estimate) for claim in claims if claim.estimate is not None]
+    rows = {}
+    for claim, estimate in found:
+        together = verdict(*estimate.at(1 - 0.05 / len(found)), claim.margin)
+        rows[claim.label] = {
+            "standard error": round(estimate.error, 2),
+            "shown in 4 of 5 cases": round(estimate.detectable(), 2),
+            "difference": round(estimate.mean, 2),
+            "verdict": claim.verdict,
+            f"verdict, all {len(found)} together": OPEN if claim.verdict == OPEN else together,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 
 
 def details(claims: Sequence[Claim]) -> str:
