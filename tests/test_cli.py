@@ -13,6 +13,7 @@ import pytest
 
 from eas_core import cli
 from eas_core.base import records
+from eas_core.base.errors import EASError
 from eas_core.base.random import rng
 from eas_core.cli import options
 from eas_core.evidence import claims
@@ -252,6 +253,27 @@ def test_a_fault_of_the_library_is_not_taken_for_bad_input(error, monkeypatch):
     monkeypatch.setitem(options.COMMANDS, "tasks", (broken, (), "broken"))
     with pytest.raises(type(error)):
         cli.main(["tasks"])
+
+
+def test_specialize_takes_the_method_that_validation_images_prefer_and_says_so(eas, smoke_run, smoke_evidence):
+    found = specialized.validation_accuracy(smoke_run)
+    assert sorted(found) == ["EAS", "amortised", "multi-path"] and all(0 < value < 1 for value in found.values())
+    words = ("specialize", "--task", "counting", "--budget", str(smoke_run.profile.specialize.budgets[1]))
+    best = json.loads(eas(*words, runs=True)[1])
+    assert best["validation_of_methods"] == found and found[best["method"]] == max(found.values())
+    for method in found:
+        named = json.loads(eas(*words, "--method", method, runs=True)[1])
+        assert (named.pop("method"), named.pop("validation_of_methods")) == (method, {})
+        row = specialized.specialize_one(smoke_run, "counting", named["budget_millions"], method)
+        assert named["architecture"] == row.architecture.to_dict() and named["madds_millions"] <= row.budget
+    outcome = eas(*words, "--method", "OFA-T", runs=True)
+    assert_one_line(outcome, "OFA-T")
+    with pytest.raises(EASError, match="'OFA-T' is not one of"):
+        specialized.specialize_one(smoke_run, "counting", 3.0, "OFA-T")
+
+
+def test_where_nothing_was_recorded_the_best_method_is_eas(smoke_run):
+    assert specialized.validation_accuracy(make_run("smoke", 5, smoke_run.root, progress=False)) == {}
 
 
 def test_evaluate_adds_the_test_accuracy_of_the_tasks_images(eas, smoke_run):

@@ -153,14 +153,23 @@ def cost(options: Namespace) -> None:
     print(json.dumps([{"madds": madds, "params": params} for madds, params in both]))
 
 
-def _chosen(options: Namespace) -> tuple[Run, Specialized]:
+def _chosen(options: Namespace) -> tuple[Run, Specialized, dict]:
+    """The run, the network for the scenario that the options name, and that as JSON says it.
+
+    By the method asked for; "best" is the one that did best on validation images, of those that the run has recorded.
+    """
     run = _released(options) if options.release else _plan(options)
     run.scenario(options.task, options.budget)
     run.check_data()
     run = run.ready()
     from eas_core.runs import specialized
 
-    return run, specialized.specialize_one(run, options.task, options.budget)
+    method, found = options.method, {}
+    if method == "best":
+        found = specialized.validation_accuracy(run)
+        method = max(found, key=lambda name: (found[name], name == "EAS"), default="EAS")
+    chosen = specialized.specialize_one(run, options.task, options.budget, method)
+    return run, chosen, {"method": method, "validation_of_methods": found, **_describe(run, chosen)}
 
 
 def _describe(run: Run, chosen: Specialized) -> dict:
@@ -175,7 +184,8 @@ def _describe(run: Run, chosen: Specialized) -> dict:
 
 
 def specialize(options: Namespace) -> None:
-    print(json.dumps(_describe(*_chosen(options)), indent=1))
+    *_, described = _chosen(options)
+    print(json.dumps(described, indent=1))
 
 
 def evaluate(options: Namespace) -> None:
@@ -183,13 +193,13 @@ def evaluate(options: Namespace) -> None:
         if not options.release or options.task is not None or options.budget is not None:
             raise EASError("evaluate: --task and --budget are needed, or --release alone for all its networks")
         return _evaluate_release(options)
-    run, chosen = _chosen(options)
+    run, chosen, described = _chosen(options)
     from eas_core.search.evaluate import score
 
     (test,) = run.splits("test")
     index = test.of_task(run.tasks, chosen.task)
     scores = score(chosen.network, test, run.tasks, index, run.profile.evaluation.batch_size)
-    print(json.dumps({**_describe(run, chosen), "test": scores.summary()}, indent=1))
+    print(json.dumps({**described, "test": scores.summary()}, indent=1))
 
 
 def _evaluate_release(options: Namespace) -> None:
@@ -213,7 +223,7 @@ def _evaluate_release(options: Namespace) -> None:
 
 def export(options: Namespace) -> None:
     _check_out(options)
-    run, chosen = _chosen(options)
+    run, chosen, _ = _chosen(options)
     from eas_core.runs import export
 
     for path in export.write(chosen, run, Path(options.out), onnx=options.onnx):

@@ -63,9 +63,17 @@ def _option(*names: str, **how: Any) -> Callable[[argparse.ArgumentParser], obje
     return lambda command: command.add_argument(*names, **how)
 
 
+_METHOD = _option(
+    "--method",
+    default="best",
+    choices=("best", "EAS", "multi-path", "amortised"),
+    help="how the architecture is found (default: best, that with the best validation accuracy in the records that are "
+    "there, or else EAS); the output names it",
+)
 _SCENARIO = (
     _option("--task", required=True, help="task name (see eas tasks)"),
     _option("--budget", required=True, type=float, help="millions of multiply-adds"),
+    _METHOD,
 )
 _RELEASED = _option(
     "--release",
@@ -75,6 +83,7 @@ _RELEASED = _option(
 _EVALUATE = (
     _option("--task", help="task name (see eas tasks); with --release alone, all networks of its record are tested"),
     _option("--budget", type=float, help="millions of multiply-adds"),
+    _METHOD,
     _RELEASED,
     _option(
         "--tolerance",

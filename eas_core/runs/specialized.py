@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pkgutil import resolve_name
 
 import torch
 
+from eas_core.base.errors import EASError
 from eas_core.base.memory import PeakMemory
 from eas_core.data.splits import Split
 from eas_core.network.calibrate import calibrate
@@ -15,12 +17,16 @@ from eas_core.network.multi_path import makes_paths
 from eas_core.network.subnetwork import Network
 from eas_core.network.supernet import Supernet
 from eas_core.runs.run import Run
-from eas_core.runs.store import Made, bar, once
+from eas_core.runs.store import Made, bar, finished, once
 from eas_core.runs.trained import generator, multi_path, supernet
 from eas_core.search.gate_statistics import gate_statistics
 from eas_core.search.specialize import Proposal, Ranked, Specialized, most_probable, propose, ranked, specialize
+from eas_core.settings.stages import METHODS, STAGES
 from eas_core.space.architecture import Architecture
 from eas_core.space.cost_tables import madds
+
+#: The methods with a generator, which answers any scenario in one pass, and the stage that trains it.
+GENERATORS = {name: method.stages[-2] for name, method in METHODS.items() if method.job != "OFA"}
 
 
 def network_of(run: Run, weights: Supernet, architecture: Architecture, train: Split) -> Network:
@@ -130,11 +136,11 @@ def search_seconds(
     return {"scenarios": len(scenarios), **times, "peak_memory_bytes": memory.bytes}
 
 
-def specialize_one(run: Run, task: str | int, budget: float) -> Specialized:
+def specialize_one(run: Run, task: str | int, budget: float, method: str = "EAS") -> Specialized:
     """One scenario: the specialised network of a task under a budget.
 
-    ``task`` is a name or a number, ``budget`` in millions of multiply-adds. An unknown task, or a budget outside the
-    generator's range, raises :class:`EASError`.
+    ``task`` is a name or a number, ``budget`` in millions of multiply-adds, ``method`` one of :data:`GENERATORS`. An
+    unknown task or method, or a budget outside the generator's range, raises :class:`EASError`.
 
     >>> from eas_core import make_run
     >>> run = make_run("smoke", progress=False)
@@ -143,8 +149,23 @@ def specialize_one(run: Run, task: str | int, budget: float) -> Specialized:
     (True, True)
     """
     scenario = run.scenario(task, budget)
-    network, _ = generator(run)
+    if method not in GENERATORS:
+        raise EASError(f"method: {method!r} is not one of {', '.join(GENERATORS)}")
+    network, _ = resolve_name(STAGES[GENERATORS[method]].make)(run)
     (proposal,) = propose(network, run.profile.search_space(), [scenario], run.profile.specialize, run.seed)
     weights, _ = supernet(run)
     (train,), (_, valid) = run.splits("train"), run.validation()
     return best_of(run, proposal, weights, train, valid)
+
+
+def validation_accuracy(run: Run) -> dict[str, float]:
+    """Of each of :data:`GENERATORS` whose search this run has recorded, the mean accuracy (a fraction) of what it chose,
+    on the images that rank candidates."""
+    found = {}
+    for method in GENERATORS:
+        stage = METHODS[method].stages[-1]
+        path = run.folder(stage) / "record.json"
+        if path.exists():
+            rows = finished(path, stage)["result"]["rows"]
+            found[method] = sum(row["valid_accuracy"] for row in rows) / len(rows)
+    return found
