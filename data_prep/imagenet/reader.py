@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.io import ImageReadMode, decode_jpeg
 
 from eas_core.base import records
 from eas_core.base.errors import CheckpointError, DataError
@@ -46,6 +45,9 @@ class Packed:
 
     def decode(self, i: int) -> np.ndarray:
         """Photograph i as uint8 (3, H, W), RGB; the smaller of H and W is 256."""
+        # here, since torchvision takes as long to import as torch, and only photographs need it
+        from torchvision.io import ImageReadMode, decode_jpeg
+
         content = torch.frombuffer(bytearray(self.jpeg(i)), dtype=torch.uint8)
         try:
             return decode_jpeg(content, ImageReadMode.RGB).numpy()  # equal to Pillow's pixels, and faster
