@@ -68,15 +68,18 @@ claims: .venv/book.stamp
 	@$(SNAKEMAKE) --quiet all -- claims
 	@echo "the page of claims: book/executed/12_claims.ipynb"
 
+# tests of a file stay together, and so do those that need the same run of minutes (tests/conftest.py)
+WORKERS = -n $(if $(filter all,$(CORES)),logical,$(CORES)) --dist loadgroup
+
 test: .venv/test.stamp browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(WORKERS)
 
 lint: .venv/test.stamp
 	@$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --no-cache --check . && $(BIN)/lint-imports --no-cache --no-logo && $(BIN)/mypy
 
 coverage: .venv/test.stamp browser
 	@rm -rf .coverage
-	@$(BIN)/python -m coverage run -m pytest; status=$$?; $(BIN)/python -m coverage combine --quiet && \
+	@$(BIN)/python -m coverage run -m pytest $(WORKERS); status=$$?; $(BIN)/python -m coverage combine --quiet && \
 	$(BIN)/python tests/branches.py; exit $$status
 
 browser:

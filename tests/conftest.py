@@ -19,6 +19,17 @@ settings.register_profile("kit", deadline=None, derandomize=True, max_examples=2
 settings.load_profile("kit")
 
 
+#: Fixtures that take minutes. With several workers (``pytest -n``) one of them gets all tests that need any of these.
+SHARED = ("smoke_evidence", "smoke_release")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests stay together under pytest-xdist's ``--dist loadgroup``: those of a file, and all that need SHARED."""
+    for item in items:
+        needs = set(SHARED) & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("smoke_evidence" if needs else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def space() -> SearchSpace:
     return SMALL

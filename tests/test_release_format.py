@@ -130,6 +130,20 @@ def test_the_card_says_what_was_measured_and_its_commands_are_accepted(smoke_run
     }
 
 
+@pytest.mark.parametrize(
+    "overrides, said",
+    [
+        ([], "Those of the kit's profile `smoke`."),
+        (["generator.steps=7", "data.seed=null"], "| `generator.steps` |"),
+        (["name=of-my-own"], "no profile of that name"),
+    ],
+)
+def test_the_card_names_the_settings_that_are_not_the_shipped_profiles(overrides, said):
+    text = release_card._settings(profiles.load("smoke", overrides))
+    assert said in text and ("| `data.seed` |" in text) == ("data.seed=null" in overrides)
+    assert text.count("\n| `") == (2 if len(overrides) == 2 else 0)
+
+
 # ---------------------------------------------------------------- what is refused
 
 

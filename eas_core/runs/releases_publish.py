@@ -17,6 +17,7 @@ from eas_core.runs.releases import profile_of, trained_stages
 from eas_core.runs.releases_files import CARD, MANIFEST, PAIRS, PROFILE, Content, seed_file, weight_file
 from eas_core.runs.run import Run
 from eas_core.settings import schema
+from eas_core.settings.profiles import differences
 
 #: Makes the model card from the release's name, its evidence, its profile, the seed of the weights, and all file names.
 Card = Callable[[str, list[dict], schema.Profile, int, list[str]], str]
@@ -103,19 +104,13 @@ def _kept(target: Path, fresh: set[int], weights: int | None) -> Content:
 
 
 def _refuse_differences(before: Content, profile: schema.Profile, versions: dict[str, int]) -> None:
-    there, here = (_flat(p.model_dump(mode="json")) for p in (profile_of(before), profile))
-    for found, new, what in ((there, here, "profile"), (before.manifest.versions, versions, "versions of stages")):
-        for name in [*found, *new]:
-            if found.get(name) != new.get(name):
-                values = f"{name} is {found.get(name)!s:.60} there, {new.get(name)!s:.60} here"
+    there = before.manifest.versions
+    changed = {name: (there.get(name), versions.get(name)) for name in [*there, *versions]}
+    for what, found in (("profile", differences(profile_of(before), profile)), ("versions of stages", changed)):
+        for name, (old, new) in found.items():
+            if old != new:
+                values = f"{name} is {old!s:.60} there, {new!s:.60} here"
                 raise DataError(f"release: {before.folder} is of another {what}: {values}; publish into another folder")
-
-
-def _flat(settings: object, path: str = "") -> dict[str, object]:
-    """Every setting as ``section.key``."""
-    if not isinstance(settings, dict):
-        return {path: settings}
-    return {k: v for name, value in settings.items() for k, v in _flat(value, f"{path}.{name}".strip(".")).items()}
 
 
 def _weights(entry: dict, run: Run | None, before: Content | None) -> dict[str, bytes]:

@@ -65,6 +65,20 @@ def load(name: str, overrides: list[str] | tuple[str, ...] = ()) -> Profile:
     return profile
 
 
+def differences(one: Profile, other: Profile) -> dict[str, tuple[object, object]]:
+    """The settings in which two profiles differ, as ``section.key``, with both values; what only one has is None there."""
+    first, second = (_flat(profile.model_dump(mode="json")) for profile in (one, other))
+    both = {name: (first.get(name), second.get(name)) for name in [*first, *second]}
+    return {name: values for name, values in both.items() if values[0] != values[1]}
+
+
+def _flat(settings: object, path: str = "") -> dict[str, object]:
+    """Every setting as ``section.key``."""
+    if not isinstance(settings, dict):
+        return {path: settings}
+    return {k: v for name, value in settings.items() for k, v in _flat(value, f"{path}.{name}".strip(".")).items()}
+
+
 def words(overrides: str) -> list[str]:
     """Overrides from one text, as ``make book SET=...`` takes them: separated by blanks, quoted where they hold blanks.
 

@@ -36,6 +36,7 @@ def card(name: str, evidence: list[dict], profile: schema.Profile, weights: int,
         f"## Files\n\n{_files(files, seeds, weights)}",
         f"## Use\n\n{_use(name, profile)}",
         f"## Results\n\n{_results(evidence)}",
+        f"## Settings\n\n{_settings(profile)}",
         f"## Evaluate again, make again\n\n{_again(name, profile, seeds, weights)}",
         f"## Data and licence\n\n{_data(profile)}",
         f"## Limits\n\n{_limits(profile, seeds)}",
@@ -117,11 +118,7 @@ def _results(evidence: list[dict]) -> str:
 
 def _again(name: str, profile: schema.Profile, seeds: list[int], weights: int) -> str:
     numbers, path = ",".join(map(str, seeds)), f"releases/{name}/{PROFILE}"
-    try:
-        shipped = profiles.load(profile.name) == profile
-    except profiles.ProfileError:
-        shipped = False
-    which = profile.name if shipped else path
+    which = path if _shipped(profile) != profile else profile.name
     return f"""Every network of the record on its task's test images, beside the record; the book from these records:
 
 ```
@@ -137,6 +134,28 @@ eas release --profile {shlex.quote(which)} --seeds {numbers} --weights {weights}
 ```
 
 Same profile, seed, versions and machine give the same bits on a CPU; on another kind of CPU rounding may tip single images."""
+
+
+def _shipped(profile: schema.Profile) -> schema.Profile | None:
+    """The profile of that name that comes with the kit."""
+    try:
+        return profiles.load(profile.name)
+    except profiles.ProfileError:
+        return None
+
+
+def _settings(profile: schema.Profile) -> str:
+    shipped = _shipped(profile)
+    if shipped is None:
+        return f"`{PROFILE}` has all of them; the kit ships no profile of that name."
+    changed = profiles.differences(shipped, profile)
+    if not changed:
+        return f"Those of the kit's profile `{profile.name}`."
+    rows = [[f"`{name}`", f"`{there}`", f"`{here}`"] for name, (there, here) in changed.items()]
+    return f"""Those of the kit's profile `{profile.name}` but for these, which are in `{PROFILE}`. What validation images of other seeds said
+about settings of the generator: `benchmarks/results/recipes.json` of the project, in the book *A fair comparison*.
+
+{_table(["setting", f"`{profile.name}`", "here"], rows)}"""
 
 
 def _data(profile: schema.Profile) -> str:
