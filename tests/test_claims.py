@@ -550,6 +550,21 @@ def test_table_has_a_row_a_claim_and_no_cell_that_pandas_would_cut():
     assert claim_texts.claims_table([]).empty
 
 
+def test_with_a_release_its_numbers_lead_and_this_runs_stand_beside():
+    released, own = claims.judge([one_seed(0), one_seed(1)]), claims.judge([one_seed(rates={MAIN: 0.8})])
+    table = claim_texts.claims_table(released, own)
+    assert table["verdict"].tolist() == [claim.verdict for claim in released]
+    assert table["its verdict"].tolist() == [claim.verdict for claim in own]
+    assert (table["release"] + "; " + table["of"]).tolist() == [claim.ours for claim in released]
+    assert max(len(cell) for cell in table.to_numpy().flat) <= 50
+    text = claim_texts.details(released, own)
+    assert all(f"- Release: {claim.ours}" in text for claim in released)
+    assert all(f"- This run: {claim.ours} ({claim.verdict})" in text for claim in own)
+    evidence = [{"seed": 0, "profile": "demo"}]
+    assert "2 seeds (100, 101); this run, 1 seed" in findings.lead([{"seed": 100}, {"seed": 101}], evidence)
+    assert "no release" in findings.lead([], evidence)
+
+
 def test_summary_counts_the_verdicts():
     found = claims.judge([one_seed(rates={MAIN: 0.8, 1.0: 0.6})])
     text = claim_texts.summary(found)

@@ -99,6 +99,21 @@ def load(name: str | Path, device: str = "auto") -> Release:
     return Release(content.name, run.profile, seeds, run.seed, run.tasks, *networks, predicts, evidence)
 
 
+def published(name: str) -> list[dict]:
+    """The evidence, a dict a seed, of a release that comes with the project; [] where there is none of that name.
+
+    A release named like a profile has more seeds than a run: pages about methods show it first. What is damaged raises
+    :class:`DataError`.
+
+    >>> published("no-such-release")
+    []
+    """
+    if name not in releases_files.listed():
+        return []
+    manifest = releases_files.read_manifest(releases_files.find(name))
+    return releases_files.read(name, [PROFILE, *map(releases_files.seed_file, manifest.seeds)]).evidence()
+
+
 def restore(
     release: str | Path | Content,
     root: str | Path = "runs",

@@ -10,17 +10,25 @@ from eas_core.evidence.verdicts import FAILS, HOLDS, NOT_MEASURED, OPEN, VERDICT
 from eas_core.evidence.words import listed
 
 
-def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
+def claims_table(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> pd.DataFrame:
     """A row a claim: what it says in short, the paper's number and place, this run's, the verdict.
 
-    No cell is longer than the 50 characters that pandas shows.
+    With the claims of this run as ``own``, ``claims`` are those of a release, which lead: its number and verdict come first,
+    this run's beside them. No cell is longer than the 50 characters that pandas shows.
     """
-    rows = []
+    beside, rows = {claim.key: claim for claim in own}, []
     for claim in claims:
         value, _, counts = claim.ours.partition("; ")
         paper = {"claim": claim.label, "in the paper": claim.where, "paper": claim.paper}
-        rows.append({**paper, "this run": value, "of": counts, "verdict": claim.verdict})
-    columns = ["claim", "in the paper", "paper", "this run", "of", "verdict"]
+        lead = {"release" if own else "this run": value, "of": counts, "verdict": claim.verdict}
+        rows.append({**paper, **lead})
+        if own:
+            rows[-1] |= {
+                "this run": beside[claim.key].ours.partition("; ")[0],
+                "its verdict": beside[claim.key].verdict,
+            }
+    columns = ["claim", "in the paper", "paper", *(["release"] if own else ["this run"]), "of", "verdict"]
+    columns += ["this run", "its verdict"] if own else []
     return pd.DataFrame(rows, columns=columns, index=pd.Index([claim.key for claim in claims], name="key"))
 
 
@@ -46,12 +54,17 @@ def sharpness(claims: Sequence[Claim]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("claim")
 
 
-def details(claims: Sequence[Claim]) -> str:
-    """All that claims hold, as Markdown: a paragraph and a list each, without headings."""
-    blocks = []
+def details(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> str:
+    """All that claims hold, as Markdown: a paragraph and a list each, without headings; ``own`` as in :func:`claims_table`."""
+    beside, blocks = {claim.key: claim for claim in own}, []
     for claim in claims:
         lines = [f"**{claim.label[0].upper()}{claim.label[1:]}: {claim.verdict}.** {claim.statement}", ""]
-        parts = {f"Paper ({claim.where})": claim.paper, "This run": claim.ours}
+        parts = {f"Paper ({claim.where})": claim.paper}
+        if claim.key in beside:
+            mine = beside[claim.key]
+            parts |= {"Release": claim.ours, "This run": f"{mine.ours} ({mine.verdict})"}
+        else:
+            parts["This run"] = claim.ours
         parts |= {"Rule": claim.rule, "In detail": claim.detail}
         blocks.append("\n".join(lines + [f"- {name}: {text}" for name, text in parts.items() if text]))
     return "\n\n".join(blocks)

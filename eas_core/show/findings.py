@@ -32,6 +32,18 @@ def _budgets(values: list[float]) -> str:
     return ", ".join(f"{value:g}" for value in values) + " M"
 
 
+def lead(release: list[dict], evidence: list[dict]) -> str:
+    """One Markdown sentence: whose records a page shows, those of a ``release`` (may be none) or this run's ``evidence``."""
+    own, name = counted(len(evidence), "seed"), evidence[0]["profile"]
+    if not release:
+        return f"*Shown: this run, {own} of the profile `{name}`. There is no release with more seeds beside it.*"
+    numbers = ", ".join(str(entry["seed"]) for entry in release)
+    return (
+        f"*Shown first: the release `{name}`, {counted(len(release), 'seed')} ({numbers}); this run, {own}, stands beside it. "
+        "The release's settings are in its model card.*"
+    )
+
+
 def mixed(evidence: list[dict]) -> str:
     """:func:`mixed_records` of all records of an evidence, every seed's and every variant's."""
     variants = [variant for entry in evidence for variant in entry["variants"].values()]
