@@ -52,6 +52,7 @@ FOLDER = f"{RUNS}/{profile.name}/jobs"
 
 # Each notebook of the book in the order of execution, and the kinds of jobs whose results it uses.
 NOTEBOOKS = {
+    "00_prologue": [],
     "02_tasks_and_splits": ["teacher"],
     "03_search_space_and_cost": [],
     "04_supernet": ["supernet"],

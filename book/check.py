@@ -309,7 +309,7 @@ def faults(html: Path, profile: str, seeds: list[int], seed: int, runs: str, ove
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Say what is wrong with a built book, one fault a line.")
+    parser = argparse.ArgumentParser(description="Say what is wrong with a built book, one fault per line.")
     parser.add_argument("html", type=Path)
     parser.add_argument("--profile", default="demo")
     parser.add_argument("--seed", type=int, default=0, help="that the book shows")

@@ -180,7 +180,7 @@ def page(results: dict) -> str:
         lines += [
             f"## {name}",
             "",
-            f"Measured {where['time'][:10]}, PyTorch {where['versions']['torch']}, {entry['batch']} images a step.",
+            f"Measured {where['time'][:10]}, PyTorch {where['versions']['torch']}, {entry['batch']} images per step.",
             "",
             "| | teacher, images/s | supernet, images/s | generator, scenarios/s | multi-path, scenarios/s | evaluation, images/s |",
             "| --- | ---: | ---: | ---: | ---: | ---: |",

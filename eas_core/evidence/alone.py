@@ -16,7 +16,7 @@ from eas_core.evidence.compare import Estimate
 from eas_core.evidence.queries import common_budgets, comparisons, records_of
 from eas_core.settings.stages import METHODS
 
-ONE_FOR_ALL = "first-OFA-V"  # one network a budget for all tasks, by the mean over tasks, not chosen on images
+ONE_FOR_ALL = "first-OFA-V"  # one network per budget for all tasks, by the mean over tasks, not chosen on images
 RANDOM = "random, equal cost"
 
 

@@ -19,7 +19,7 @@ LEVELS = 4  # budgets without which "saturates" means nothing: two first steps a
 
 
 def similarity(evidence: list[dict]) -> Measured:
-    """Rise of the tasks' mean cosine similarity with the budget, and how much its slope falls, a value a seed each."""
+    """Rise of the tasks' mean cosine similarity with the budget, and how much its slope falls, a value per seed each."""
     found = needed(evidence, "specialized")
     budgets, tasks = common_budgets(found), tasks_of(found[0])
     if len(budgets) < LEVELS or len(tasks) < 2:
@@ -48,7 +48,7 @@ class _Interval(NamedTuple):
 
 
 def _over_seeds(values: np.ndarray) -> _Interval:
-    """Mean of one value a seed and its 95 % interval by Student's t, endless for a single seed."""
+    """Mean of one value per seed and its 95 % interval by Student's t, endless for a single seed."""
     mean, count = float(values.mean()), len(values)
     half = float(stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count)) if count > 1 else math.inf
     return _Interval(mean, mean - half, mean + half)

@@ -13,7 +13,7 @@ _SEEDS = "With several seeds it must be so in each; does not hold if it is so in
 
 
 def training_cost(evidence: list[dict]) -> Measured:
-    """Seconds of training for a scenario, the multi-path generator's over the single-path one's, a ratio a seed."""
+    """Seconds of training for a scenario, the multi-path generator's over the single-path one's, a ratio per seed."""
     single, multi = needed(evidence, "generator"), needed(evidence, "multi_path")
     ratios = [
         _per_scenario(theirs, "multi_path") / _per_scenario(own, "generator")
@@ -36,7 +36,7 @@ def training_cost(evidence: list[dict]) -> Measured:
 
 
 def _per_scenario(record: dict, section: str) -> float:
-    """Seconds of training by steps and scenarios a step."""
+    """Seconds of training by steps and scenarios per step."""
     scenarios = record["settings"][section]["scenarios_per_step"]
     seconds: float = record["seconds"] / (record["result"]["curve"][-1]["step"] * scenarios)
     return seconds
@@ -55,7 +55,7 @@ def _device(record: dict) -> str:
 
 
 def search_time(evidence: list[dict]) -> Measured:
-    """Seconds of the generator's search, scaled to the paper's number of scenarios, one value a seed."""
+    """Seconds of the generator's search, scaled to the paper's number of scenarios, one value per seed."""
     found = needed(evidence, "specialized")
     timed = [record["result"]["search_seconds"] for record in found]
     scale = [SCENARIOS / times["scenarios"] for times in timed]

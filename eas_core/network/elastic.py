@@ -4,7 +4,7 @@ A smaller kernel is the centre of the 7 x 7 kernel, a smaller width its leading 
 without once-for-all's kernel transformation, section 4). :meth:`ElasticBlock.forward` *slices* the weights;
 :meth:`ElasticBlock.forward_gated` multiplies by 0/1 masks instead and is differentiable in the gates. Both compute the
 same function. What that takes: BatchNorm gives a switched-off channel its bias, so the channel mask comes after the
-activation (on the weights that read it: one number a channel instead of one a pixel); squeeze-excite has a hidden layer
+activation (on the weights that read it: one number per channel instead of one a pixel); squeeze-excite has a hidden layer
 whose width follows the active width, so it is masked too.
 """
 
@@ -58,7 +58,7 @@ def nested_masks(sizes: tuple[tuple[int, ...], ...], gates: Tensor) -> tuple[Ten
 
 @cache
 def _levels(sizes: tuple[tuple[int, ...], ...]) -> Tensor:
-    """Which of three values a block each of its channels takes, all blocks one after another."""
+    """Which of three values per block each of its channels takes, all blocks one after another."""
     levels = [3 * b + (c >= one) + (c >= two) for b, (one, two, three) in enumerate(sizes) for c in range(three)]
     return torch.tensor(levels, dtype=torch.long)
 

@@ -1,6 +1,6 @@
 """The architecture generator: task and budget in, probabilities of 90 binary gates out (section 3.2).
 
-Task and budget embeddings are concatenated and fed to an LSTM that takes one step a unit of the network; three linear
+Task and budget embeddings are concatenated and fed to an LSTM that takes one step per unit of the network; three linear
 heads turn each hidden state into the logits z of that unit's kernel, width and depth gates. With other heads the same
 generator makes path weights instead of gates (:mod:`eas_core.network.multi_path`).
 """

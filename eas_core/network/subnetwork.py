@@ -17,7 +17,7 @@ from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, Architecture, S
 
 
 class SqueezeExcite(nn.Module):
-    """Channel attention: pool to one number a channel, two 1 x 1 convolutions, hard sigmoid, re-scale (Hu et al., 2018)."""
+    """Channel attention: pool to one number per channel, two 1 x 1 convolutions, hard sigmoid, re-scale (Hu et al., 2018)."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()

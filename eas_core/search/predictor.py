@@ -1,6 +1,6 @@
 """The accuracy predictor of OFA-V and OFA-T (section 6.2): from an architecture to its accuracy on every task.
 
-Once-for-all's predictor, three hidden layers of 400 units, with one output a task: OFA-T searches with the output of its
+Once-for-all's predictor, three hidden layers of 400 units, with one output per task: OFA-T searches with the output of its
 task, OFA-V with the mean of all. It learns from architecture-accuracy pairs, that is, from sub-networks that were
 evaluated on the validation split.
 """
@@ -129,7 +129,7 @@ def search_objective(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What :func:`eas_core.search.evolution.evolve` maximises: the accuracy predicted for scenario i on task ``tasks[i]``.
 
-    ``None`` stands for the mean of all tasks: OFA-V is ``[None]``, OFA-T has a task number a scenario. ``rows``
+    ``None`` stands for the mean of all tasks: OFA-V is ``[None]``, OFA-T has a task number per scenario. ``rows``
     architectures are evaluated at a time.
     """
     count, device = len(predictor.mean), predictor.mean.device

@@ -2,12 +2,13 @@
 
 In: records, evidence, judged claims. Out: pandas tables, matplotlib figures, Markdown. Module names end in what they make:
 
-- of the paper: :mod:`~eas_core.show.paper_tables` I to III, :mod:`~eas_core.show.paper_drawings` Figures I and II,
+- of the paper: :mod:`~eas_core.show.paper_tables` I to III, :mod:`~eas_core.show.paper_drawings` Figures I and II
+  with :mod:`~eas_core.show.drawing`,
   :mod:`~eas_core.show.paper_figures` III to V; :mod:`~eas_core.show.claim_texts`, :mod:`~eas_core.show.claim_figures`
 - tables: :mod:`~eas_core.show.data_tables`, :mod:`~eas_core.show.result_tables`,
   :mod:`~eas_core.show.architecture_tables`, :mod:`~eas_core.show.generator_tables`,
-  :mod:`~eas_core.show.run_tables`; their :mod:`~eas_core.show.columns`
-- figures: :mod:`~eas_core.show.data_figures`, :mod:`~eas_core.show.training_figures`,
+  :mod:`~eas_core.show.run_tables`, :mod:`~eas_core.show.reading_tables`; their :mod:`~eas_core.show.columns`
+- figures: :mod:`~eas_core.show.prologue_figures`, :mod:`~eas_core.show.data_figures`, :mod:`~eas_core.show.training_figures`,
   :mod:`~eas_core.show.architecture_figures`, :mod:`~eas_core.show.generator_figures`,
   :mod:`~eas_core.show.gradient_figures`,
   :mod:`~eas_core.show.result_figures`, :mod:`~eas_core.show.baseline_figures`; their :mod:`~eas_core.show.style`

@@ -18,7 +18,7 @@ PICKED = {
 def alone_table(evidence: list[dict]) -> pd.DataFrame:
     """Task accuracy (%) and cross-entropy (nats) of each method's picks by budget, and the mean difference to one network.
 
-    The differences are over all budgets, in points with their 95 % interval: to one network a budget for all tasks
+    The differences are over all budgets, in points with their 95 % interval: to one network per budget for all tasks
     (OFA-V's first), and to the mean of random architectures of equal cost.
     """
     rows = []

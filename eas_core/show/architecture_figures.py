@@ -148,6 +148,6 @@ def cosine_similarity(similarities: pd.DataFrame, references: pd.DataFrame | Non
         for name, (marker, color, line) in {**styles, "random pairs": ("x", RANDOM, "--")}.items():
             axis.plot(cost, references[name], marker=marker, color=color, linestyle=line, label=name)
     axis.set(xlabel=f"average {MADDS_LABEL}", ylabel="cosine similarity")
-    subtitle(axis, f"{int(similarities['pairs'].iloc[0])} pairs of tasks a level")
+    subtitle(axis, f"{int(similarities['pairs'].iloc[0])} pairs of tasks per level")
     figure.legend(loc="outside upper center", ncols=2 if references is None else 3)
     return figure

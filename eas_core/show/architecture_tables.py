@@ -50,7 +50,7 @@ def _shape(architecture: dict) -> dict[str, float]:
 
 
 def budget_table(record: dict) -> pd.DataFrame:
-    """How the networks keep their budgets, a row a budget: counts, and costs as shares of the budget in %."""
+    """How the networks keep their budgets, a row per budget: counts, and costs as shares of the budget in %."""
     table = specialised_table(record).reset_index()
     exceeds = np.array([row["madds"] > row["budget"] for row in record["result"]["rows"]])
     grouped = table.assign(exceeds=exceeds).groupby("budget (M)")

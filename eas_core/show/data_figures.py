@@ -23,7 +23,7 @@ def contact_sheet(
     per_class: int = 2,
     columns: int = 6,
 ) -> Figure:
-    """Images of every class, a row a task, class names below.
+    """Images of every class, a row per task, class names below.
 
     ``images`` uint8 (n, 3, r, r), ``labels`` (n,); the first ``per_class`` of a class are drawn. A task of more than
     ``columns`` classes takes several rows.

@@ -33,7 +33,7 @@ GATE_LABEL = "probability that the gate is on"
 
 @styled
 def gates(probabilities: torch.Tensor | np.ndarray, title: str = "") -> Figure:
-    """Probabilities of the 90 gates, one cell a gate: kernel, width and depth rows over the 20 blocks.
+    """Probabilities of the 90 gates, one cell per gate: kernel, width and depth rows over the 20 blocks.
 
     ``probabilities`` is (90,), in the order of :mod:`eas_core.space.search_space`. The second row of each kind only counts together
     with the first (7 implies 5, 6 implies 4, block 4 implies 3).
@@ -63,7 +63,7 @@ def gate_grid(rows: Sequence[tuple[str, torch.Tensor]], columns: int = 2) -> Fig
 
 
 def _draw_gates(axis: Axes, probabilities: torch.Tensor | np.ndarray, **text: Any) -> None:
-    """One cell a gate, kernel and width rows over the blocks, depth rows over the units; ``text`` is how names look."""
+    """One cell per gate, kernel and width rows over the blocks, depth rows over the units; ``text`` is how names look."""
     pairs = array(probabilities).reshape(PAIRS, 2)
     for row in range(4):
         for block in range(BLOCKS):
@@ -174,7 +174,7 @@ def cost_follows_budget(budgets: torch.Tensor | np.ndarray, costs: torch.Tensor 
     axis.plot(budgets, middle, color=EAS, label="median of the samples")
     axis.plot(budgets, budgets, color=REFERENCE, linestyle="--", linewidth=1.2, label="cost = budget")
     axis.set(xlabel="budget asked for (millions of multiply-adds)", ylabel="cost of the samples (millions)")
-    subtitle(axis, f"n = {costs.shape[1]:,} samples a budget")
+    subtitle(axis, f"n = {costs.shape[1]:,} samples per budget")
     axis.legend()
     return figure
 

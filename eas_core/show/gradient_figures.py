@@ -63,7 +63,7 @@ def _draw_flips(axis: Axes, flips: Sequence[Flip], prediction: str) -> None:
 
 @styled
 def loss_along_gates(curves: Sequence[tuple[str, torch.Tensor | np.ndarray]]) -> Figure:
-    """The loss while a gate moves from off to on, with its slope at both ends, a panel a gate.
+    """The loss while a gate moves from off to on, with its slope at both ends, a panel per gate.
 
     ``curves`` hold a title and (points, 3) each: the gate, the loss in nats, and the slope, as
     :func:`eas_core.search.gate_gradient.along` gives them. Losses are drawn as changes from the gate switched off, between the points by the cubics with their slopes.

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Patch, Rectangle
+from matplotlib.patches import Circle, FancyBboxPatch, Patch, Rectangle
 
 from eas_core.base.errors import DataError
 from eas_core.data.tasks import TaskSet
 from eas_core.evidence.words import readable
+from eas_core.show.drawing import INK, RULED, Look, arrow, box, canvas
 from eas_core.show.style import EAS, RAMP, RANDOM, SHADES, WIDTH, styled
 from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, KERNELS, LARGEST, PAIRS, UNITS, Architecture, to_gates
-
-RULED, INK = "#8A8A8A", "#333333"
-Look = dict[str, Any]  # colours and lines, as keywords of matplotlib's shapes
-
-
-def _canvas(height: float) -> tuple[Figure, Axes]:
-    """A figure whose only axis covers it and counts in inches, so that text and drawing keep their proportions."""
-    figure = plt.figure(figsize=(WIDTH, height), layout="none")
-    axis = figure.add_axes((0, 0, 1, 1))
-    axis.set(xlim=(0, WIDTH), ylim=(0, height))
-    axis.set_axis_off()
-    return figure, axis
-
-
-def _arrow(axis: Axes, start: tuple[float, float], end: tuple[float, float], **options: Any) -> None:
-    style: Look = {
-        "arrowstyle": "-|>",
-        "mutation_scale": 8,
-        "color": RULED,
-        "linewidth": 1.1,
-        "shrinkA": 0,
-        "shrinkB": 0,
-    }
-    axis.add_patch(FancyArrowPatch(start, end, **style | options))
-
-
-def _box(axis: Axes, x: float, y: float, width: float, height: float, text: str = "", **options: Any) -> None:
-    """A rounded box with its lower left corner at (x, y), text in its middle."""
-    style: Look = {"facecolor": "#F2F6FA", "edgecolor": "#7A93AB", "linewidth": 1.0}
-    axis.add_patch(FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=0.06", **style | options))
-    axis.text(x + width / 2, y + height / 2, text, ha="center", va="center", fontsize=8, color=INK)
 
 
 def _network(axis: Axes, architecture: Architecture, x: float, y: float, width: float, height: float) -> None:
@@ -81,7 +49,7 @@ def scenarios(record_rows: list[dict], tasks: TaskSet) -> Figure:
 
     left, column, line, top = 3.36, 1.26, 0.82, 0.92
     height = top + line * len(names) + 0.42
-    figure, axis = _canvas(height)
+    figure, axis = canvas(height)
     middles = [height - top - line * (i + 0.5) for i in range(len(names))]
     centres = [left + column * (j + 0.5) for j in range(len(budgets))]
     for j, (budget, x) in enumerate(zip(budgets, centres, strict=True)):
@@ -105,7 +73,7 @@ def scenarios(record_rows: list[dict], tasks: TaskSet) -> Figure:
 
 
 def _draw_task(axis: Axes, y: float, name: str, classes: int) -> None:
-    _box(axis, 2.02, y - 0.26, 1.14, 0.52)
+    box(axis, 2.02, y - 0.26, 1.14, 0.52)
     size = 8 if len(name) < 15 else 7
     axis.text(2.59, y + 0.09, readable(name), ha="center", va="center", fontsize=size, weight="bold")
     axis.text(2.59, y - 0.1, f"{classes} classes", ha="center", va="center", fontsize=8, color=INK)
@@ -118,7 +86,7 @@ def _draw_supernet(axis: Axes, lines: list[float]) -> None:
     axis.text(0.87, middle + 0.33, "one supernet", ha="center", va="bottom", fontsize=9, weight="bold")
     axis.text(0.87, middle - 0.33, "trained once,\nall weights shared", ha="center", va="top", fontsize=8, color=INK)
     for y in lines:
-        _arrow(axis, (1.68, middle), (1.98, y))
+        arrow(axis, (1.68, middle), (1.98, y))
 
 
 def _scenarios_legend(axis: Axes) -> None:
@@ -168,7 +136,7 @@ def overview(q: float = 0.6, anchors: int = 10) -> Figure:
     Drawn with drop rate ``q`` and ``anchors`` budgets that have an embedding of their own. A drawing of the method, made
     from no record: mask, probabilities and architecture are examples.
     """
-    figure, axis = _canvas(6.15)
+    figure, axis = canvas(6.15)
     _draw_task_dropout(axis, 3.74, q)
     _draw_generator(axis, 0.0, anchors)
     axis.plot([0.1, WIDTH - 0.1], [3.66] * 2, color="#D0D0D0", linewidth=0.8)
@@ -222,19 +190,19 @@ def _draw_task_dropout(axis: Axes, base: float, q: float) -> None:
         axis.text(columns["m"] - 0.06, y, text, ha="right", va="center", fontsize=7.5, color=colour, weight=weight)
         if g == own:
             for name in ("o", "m", "masked"):
-                box = Rectangle((columns[name] - 0.02, tops[g] - size * cell - 0.02), 0.3, size * cell + 0.04)
-                box.set(fill=False, edgecolor=RANDOM, linewidth=1.5)
-                axis.add_patch(box)
-    _arrow(axis, (columns["v"] + 0.32, middle), (columns["v"] + 0.66, middle))
+                frame = Rectangle((columns[name] - 0.02, tops[g] - size * cell - 0.02), 0.3, size * cell + 0.04)
+                frame.set(fill=False, edgecolor=RANDOM, linewidth=1.5)
+                axis.add_patch(frame)
+    arrow(axis, (columns["v"] + 0.32, middle), (columns["v"] + 0.66, middle))
     axis.text((columns["o"] + 0.26 + 2.88) / 2, middle, "⊙", ha="center", va="center", fontsize=13, color=INK)
     axis.text((columns["m"] + 0.26 + columns["masked"]) / 2, middle, "=", ha="center", va="center", fontsize=13)
-    _arrow(axis, (columns["masked"] + 0.34, middle), (columns["softmax"] - 0.08, middle))
+    arrow(axis, (columns["masked"] + 0.34, middle), (columns["softmax"] - 0.08, middle))
     text = f"Each other task is dropped with probability q = {q:g}, all its classes together: Eq. (A), (B)"
     axis.text(WIDTH / 2, base + 0.06, text, ha="center", va="center", fontsize=8, color=INK)
 
 
 def _draw_generator(axis: Axes, base: float, anchors: int) -> None:
-    """Task and budget at the left, one LSTM step a unit in the middle, gates and architecture below, losses right."""
+    """Task and budget at the left, one LSTM step per unit in the middle, gates and architecture below, losses right."""
     axis.text(0.1, base + 3.5, "(b) Architecture generator", fontsize=10, weight="bold", va="center")
     left, column = 2.42, 0.68
     architecture = Architecture(
@@ -256,14 +224,14 @@ def _draw_generator(axis: Axes, base: float, anchors: int) -> None:
 
 def _draw_inputs(axis: Axes, base: float, anchors: int, left: float) -> None:
     """Task and budget with their embeddings, the scale of anchors, and lines that lead to ``left``."""
-    _box(axis, 0.1, base + 2.94, 0.62, 0.3, "task t")
-    _box(axis, 0.1, base + 2.36, 0.62, 0.3, "budget B")
+    box(axis, 0.1, base + 2.94, 0.62, 0.3, "task t")
+    box(axis, 0.1, base + 2.36, 0.62, 0.3, "budget B")
     _strip(axis, 1.16, base + 3.03, seed=1)
     _strip(axis, 1.16, base + 2.45, seed=2)
     axis.text(1.38, base + 3.19, "task embedding", ha="center", fontsize=7.5, color=INK)
     axis.text(1.38, base + 2.61, "budget embedding", ha="center", fontsize=7.5, color=INK)
-    _arrow(axis, (0.74, base + 3.09), (1.13, base + 3.09))
-    _arrow(axis, (0.74, base + 2.51), (1.13, base + 2.51))
+    arrow(axis, (0.74, base + 3.09), (1.13, base + 3.09))
+    arrow(axis, (0.74, base + 2.51), (1.13, base + 2.51))
     scale = np.linspace(0.16, 1.86, anchors)
     axis.plot(scale[[0, -1]], [base + 2.1] * 2, color=RULED, linewidth=1)
     axis.plot(scale, [base + 2.1] * anchors, "|", color=INK, markersize=6)
@@ -276,23 +244,23 @@ def _draw_inputs(axis: Axes, base: float, anchors: int, left: float) -> None:
     axis.plot([2.1] * 2, [base + 2.51, base + 3.09], color=RULED, linewidth=1.1)
     axis.plot([1.63, 2.1], [base + 3.09] * 2, color=RULED, linewidth=1.1)
     axis.plot([1.63, 2.1], [base + 2.51] * 2, color=RULED, linewidth=1.1)
-    _arrow(axis, (2.1, base + 2.8), (left - 0.02, base + 2.8))
+    arrow(axis, (2.1, base + 2.8), (left - 0.02, base + 2.8))
 
 
 def _draw_units(axis: Axes, base: float, architecture: Architecture, left: float, column: float) -> None:
-    """One column a unit: its LSTM step, the three heads, probabilities and hard gates."""
+    """One column per unit: its LSTM step, the three heads, probabilities and hard gates."""
     gates = to_gates([architecture])[0].reshape(PAIRS, 2).numpy()
     noise = np.random.default_rng(4).uniform(0.05, 0.42, (PAIRS, 2))
     for u in range(UNITS):
         x = left + u * column
         axis.text(x + 0.29, base + 3.02, f"unit {u + 1}", ha="center", fontsize=7.5, color=INK)
-        _box(axis, x, base + 2.66, 0.58, 0.28, "LSTM")
+        box(axis, x, base + 2.66, 0.58, 0.28, "LSTM")
         if u:
-            _arrow(axis, (x - column + 0.58, base + 2.8), (x, base + 2.8), mutation_scale=6)
+            arrow(axis, (x - column + 0.58, base + 2.8), (x, base + 2.8), mutation_scale=6)
         for h, (name, start) in enumerate((("k", 0), ("w", BLOCKS), ("d", 2 * BLOCKS))):
             centre = x + (0.1, 0.33, 0.53)[h]
-            _arrow(axis, (x + 0.29, base + 2.65), (centre, base + 2.44), mutation_scale=5, linewidth=0.8)
-            _box(axis, centre - 0.06, base + 2.26, 0.12, 0.18, name, linewidth=0.7)
+            arrow(axis, (x + 0.29, base + 2.65), (centre, base + 2.44), mutation_scale=5, linewidth=0.8)
+            box(axis, centre - 0.06, base + 2.26, 0.12, 0.18, name, linewidth=0.7)
             blocks = [start + BLOCKS_PER_UNIT * u + b for b in range(BLOCKS_PER_UNIT)] if h < 2 else [start + u]
             for row in range(2):
                 for i, pair in enumerate(blocks):
@@ -303,17 +271,17 @@ def _draw_units(axis: Axes, base: float, architecture: Architecture, left: float
                     y = base + 1.92 - 0.08 * row
                     axis.add_patch(Rectangle((cell, y), 0.052, 0.08, facecolor=RAMP(p), **look))
                     axis.add_patch(Rectangle((cell, y - 0.46), 0.052, 0.08, facecolor=INK if on else "white", **look))
-        _arrow(axis, (x + 0.29, base + 2.24), (x + 0.29, base + 2.02), mutation_scale=6)
-        _arrow(axis, (x + 0.29, base + 1.82), (x + 0.29, base + 1.56), mutation_scale=6)
-        _arrow(axis, (x + 0.29, base + 1.36), (x + 0.29, base + 1.14), mutation_scale=6)
+        arrow(axis, (x + 0.29, base + 2.24), (x + 0.29, base + 2.02), mutation_scale=6)
+        arrow(axis, (x + 0.29, base + 1.82), (x + 0.29, base + 1.56), mutation_scale=6)
+        arrow(axis, (x + 0.29, base + 1.36), (x + 0.29, base + 1.14), mutation_scale=6)
 
 
 def _draw_losses(axis: Axes, base: float, left: float) -> None:
     """The supernet's loss and the cost at the left, arrows from ``left`` to both, and the loss of the generator."""
-    _box(axis, 0.1, base + 1.0, 1.75, 0.36, "supernet W, frozen:\nvalidation loss", facecolor="white")
-    _box(axis, 0.1, base + 0.5, 1.75, 0.36, "cost R(α), Eq. (F):\n(R(α) - B)², Eq. (C)", facecolor="white")
-    _arrow(axis, (left - 0.06, base + 0.85), (1.88, base + 1.16))
-    _arrow(axis, (left - 0.06, base + 0.85), (1.88, base + 0.66))
+    box(axis, 0.1, base + 1.0, 1.75, 0.36, "supernet W, frozen:\nvalidation loss", facecolor="white")
+    box(axis, 0.1, base + 0.5, 1.75, 0.36, "cost R(α), Eq. (F):\n(R(α) - B)², Eq. (C)", facecolor="white")
+    arrow(axis, (left - 0.06, base + 0.85), (1.88, base + 1.16))
+    arrow(axis, (left - 0.06, base + 0.85), (1.88, base + 0.66))
     text = r"loss $\mathcal{L}=\mathcal{L}_{val}(W,\alpha)+\lambda\,(R(\alpha)-B)^2$, Eq. (D);"
     text += " its gradient passes the hard gates straight through"
     axis.text(WIDTH / 2, base + 0.2, text, ha="center", va="center", fontsize=8, color=INK)

@@ -158,7 +158,7 @@ def _random_levels(records: list[dict]) -> list[tuple[float, float]]:
 
 @styled
 def drop_rates(evidence: list[dict], columns: int = 3) -> Figure | None:
-    """Figure V: accuracy against the drop rate q, a panel a budget level; panels span equally many points.
+    """Figure V: accuracy against the drop rate q, a panel per budget level; panels span equally many points.
 
     Every rate has its own supernet and generator, all with the profile's reading of Eq. (A). The dotted line is the
     paper's best rate on ImageNet-10 (its choice on ImageNet-12). None if the profile trains one rate only.

@@ -168,7 +168,7 @@ def _data(profile: schema.Profile) -> str:
         if getattr(data, f"{split}_per_class")
     ]
     count = f"{len(tasks)} tasks, {sum(map(len, tasks.values()))} classes, {profile.space.resolution} pixels square"
-    lines.append(f"`{data.source}`: {count}{f'; {listed(sizes)} images a class' if sizes else ''}.")
+    lines.append(f"`{data.source}`: {count}{f'; {listed(sizes)} images per class' if sizes else ''}.")
     lines += [f"- {readable(task)}: {', '.join(names)}" for task, names in tasks.items()]
     return "\n".join([lines[0], "", lines[1], "", *lines[2:]])
 

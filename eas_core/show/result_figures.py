@@ -37,7 +37,7 @@ def accuracy_cost(record: dict, chance: float | None = None, paper: pd.DataFrame
     figure, axis = subplots(height=3.6)
     for number, row in enumerate(result["comparisons"]):
         cost, accuracy = np.array(row["random_madds"]) / MILLION, 100 * np.array(row["random_accuracy"])
-        label = f"{len(cost)} random architectures a level" if not number and len(cost) else None
+        label = f"{len(cost)} random architectures per level" if not number and len(cost) else None
         axis.plot(cost, accuracy, ".", color=RANDOM, alpha=0.5, markersize=6, label=label)
     accuracy, cost = (np.array([level[key] for level in levels]) for key in ("accuracy", "madds"))
     bars = error_bars([level["interval"] for level in levels], accuracy)
@@ -52,7 +52,7 @@ def accuracy_cost(record: dict, chance: float | None = None, paper: pd.DataFrame
         cost, accuracy = paper[MADDS], paper[ACCURACY]
         axis.plot(cost, accuracy, color=EAS, label="EAS, paper", **PAPER_STYLE)
     axis.set(xlabel=MADDS_LABEL, ylabel=f"mean {TASK_ACCURACY_LABEL}")
-    title = f"n = {levels[0]['n']:,} test images a point, bars: 95 % interval{_guessing(chance)}"
+    title = f"n = {levels[0]['n']:,} test images per point, bars: 95 % interval{_guessing(chance)}"
     subtitle(axis, title)
     figure.legend(loc="outside upper center", ncols=3)
     return figure
@@ -127,7 +127,7 @@ def paired_differences(record: dict) -> Figure:
     )
     if rows:
         n, others = rows[0]["n"], rows[0]["others"]
-        note = f"{others} random architectures a budget, n = {n:,} test images, bars: 95 % interval"
+        note = f"{others} random architectures per budget, n = {n:,} test images, bars: 95 % interval"
         subtitle(axis, note)
     return figure
 

@@ -19,7 +19,7 @@ from eas_core.show.columns import AVERAGE, COST, COUNT, INTERVAL, significant
 def results_table(record: dict, tasks: TaskSet) -> pd.DataFrame:
     """The EAS rows of Table I for this run, each with the mean of random architectures of equal cost below it.
 
-    Index (budget in millions, method); a column a task with its accuracy in %, then the average over tasks, its 95 %
+    Index (budget in millions, method); a column per task with its accuracy in %, then the average over tasks, its 95 %
     interval (of all n test images), average multiply-adds in millions, and n.
     """
     rows = {}
@@ -84,7 +84,7 @@ def _average(rows: list[dict]) -> dict:
 
 
 def largest_smallest_table(record: dict, tasks: TaskSet) -> pd.DataFrame:
-    """Test accuracy (%) of the smallest network, EAS at every budget and the largest network, a row a task.
+    """Test accuracy (%) of the smallest network, EAS at every budget and the largest network, a row per task.
 
     The last row is the mean over tasks. "lost" is what EAS loses from its largest to its smallest budget, in points.
     """

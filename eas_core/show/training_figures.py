@@ -99,7 +99,7 @@ def calibration_curve(points: list[dict], chance: float | None = None) -> Figure
         axis.axhline(100 * chance, color=REFERENCE, linestyle=":", linewidth=1.2, label="chance")
     counts = {point["n"] for point in points if "n" in point}
     if counts:
-        subtitle(axis, f"n = {max(counts):,} images a point, bars: 95 % interval")
+        subtitle(axis, f"n = {max(counts):,} images per point, bars: 95 % interval")
     if any(names) or chance is not None:
         figure.legend(loc="outside upper center", ncols=len(names) + 1)
     return figure
@@ -109,7 +109,7 @@ def calibration_curve(points: list[dict], chance: float | None = None) -> Figure
 def dropout_masks(
     mask: torch.Tensor | np.ndarray, tasks: TaskSet, labels: torch.Tensor | np.ndarray | None = None, title: str = ""
 ) -> Figure:
-    """Task dropout's masks, a row an image, classes grouped by task.
+    """Task dropout's masks, a row per image, classes grouped by task.
 
     ``mask`` is (n, C) of 0/1. With ``labels`` (n,) the block of each image's own task, which is never dropped, is
     outlined.

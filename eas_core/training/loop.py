@@ -64,7 +64,7 @@ def train(
     ``step`` does one update and returns numbers to show: floats, or tensors () that are left on the device until the next
     point of the curve, so that no step waits for a GPU. Returns the training curve (about 200 points, each the mean of
     the steps since the last) and the seconds spent, earlier sittings included. ``folder/metrics.jsonl``
-    gets a line for each point, with the seconds so far and images a second, and after an interruption goes on where the
+    gets a line for each point, with the seconds so far and images per second, and after an interruption goes on where the
     checkpoint was made. Raises :class:`Stopped` after saving, when ``deadline`` (``time.monotonic()``) has passed or on
     SIGTERM or Ctrl-C, and :class:`EASError` if another process is training in the folder. Several ``devices`` load the
     same checkpoint, the first one writes it, and all stop after the same step if one has to.

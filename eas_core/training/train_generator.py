@@ -1,6 +1,6 @@
 """Algorithm 1: training the architecture generator on the validation split, with the supernet frozen.
 
-The algorithm as printed takes one task and one budget a step: ``scenarios_per_step: 1``, ``cost_scenarios: 0``. The
+The algorithm as printed takes one task and one budget per step: ``scenarios_per_step: 1``, ``cost_scenarios: 0``. The
 profiles use several, and extra scenarios that enter the cost term only (they need no images), which trains far faster.
 """
 
@@ -155,7 +155,7 @@ def train_generator(
     ``devices`` share the images of each scenario.
     """
     settings, multi_path = profile.generator, makes_paths(generator)
-    length = profile.multi_path if multi_path else settings  # whose steps, and scenarios a step
+    length = profile.multi_path if multi_path else settings  # whose steps, and scenarios per step
     count = length.scenarios_per_step
     optimizer = make_optimizer(generator, settings.optimizer)
     supernet.requires_grad_(False).train()
