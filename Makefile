@@ -28,7 +28,7 @@ help:
 	@echo "make claims     the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
 	@echo "make test       the test suite"
 	@echo "make coverage   the test suite, and the branches of the library that no test takes"
-	@echo "make lint       ruff: rules and format; mypy: types; import-linter: no import runs from a room to one above it"
+	@echo "make lint       ruff: rules and format; mypy: types; import-linter: no import runs from a room to one above it; proselint and a word list: prose"
 	@echo "make bench      speed against once-for-all's own code"
 	@echo "make clean      remove the built book and executed notebooks"
 	@echo "make distclean  the same, and runs/ and .venv/"
@@ -75,7 +75,8 @@ test: .venv/test.stamp browser
 	@$(BIN)/python -m pytest $(WORKERS)
 
 lint: .venv/test.stamp
-	@$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --no-cache --check . && $(BIN)/lint-imports --no-cache --no-logo && $(BIN)/mypy
+	@$(BIN)/ruff check --no-cache . && $(BIN)/ruff format --no-cache --check . && $(BIN)/lint-imports --no-cache --no-logo && $(BIN)/mypy && \
+	$(BIN)/python -m book.prose
 
 coverage: .venv/test.stamp browser
 	@rm -rf .coverage

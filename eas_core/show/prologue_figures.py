@@ -56,7 +56,7 @@ def block() -> Figure:
         (5.5, "depth: how many such\nblocks in a row", DEPTHS),
     )
     for x, name, choices in searched:
-        box(axis, x - 0.74, 0.08, 1.48, 0.46, f"{name}:\n{', '.join(map(str, choices))}", facecolor="#FDF1E8")
+        box(axis, x - 0.76, 0.05, 1.52, 0.5, f"{name}:\n{', '.join(map(str, choices))}", facecolor="#FDF1E8")
         if x < 5:
             arrow(axis, (x, 0.56), (x, middle - 0.06), color=RANDOM)
     return figure
