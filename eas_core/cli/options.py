@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from eas_core import __version__
 from eas_core.cli import commands
-from eas_core.settings.stages import STAGES
+from eas_core.settings.stages import METHODS, STAGES
 
 
 def one_line(message: str, program: str = "eas") -> str:
@@ -66,7 +66,7 @@ def _option(*names: str, **how: Any) -> Callable[[argparse.ArgumentParser], obje
 _METHOD = _option(
     "--method",
     default="best",
-    choices=("best", "EAS", "multi-path", "amortised"),
+    choices=("best", *(name for name, method in METHODS.items() if method.generator)),
     help="how the architecture is found (default: best, that with the best validation accuracy in the records that are "
     "there, or else EAS); the output names it",
 )

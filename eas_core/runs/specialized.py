@@ -26,7 +26,7 @@ from eas_core.space.architecture import Architecture
 from eas_core.space.cost_tables import madds
 
 #: The methods with a generator, which answers any scenario in one pass, and the stage that trains it.
-GENERATORS = {name: method.stages[-2] for name, method in METHODS.items() if method.job != "OFA"}
+GENERATORS = {name: method.generator for name, method in METHODS.items() if method.generator}
 
 
 def network_of(run: Run, weights: Supernet, architecture: Architecture, train: Split) -> Network:

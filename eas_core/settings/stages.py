@@ -57,6 +57,7 @@ class Method:
     table_1: bool = True
     extension: bool = False
     picks: tuple[str, ...] = ("chosen", "first")
+    generator: str = ""
 
     @property
     def tested(self) -> str:
@@ -96,6 +97,7 @@ METHODS = {
             table_1=False,
             extension=True,
             picks=_DRAWN,
+            generator="amortised",
         ),
         Method(
             "multi-path",
@@ -106,6 +108,7 @@ METHODS = {
             "D",
             "multi-path generator",
             table_1=False,
+            generator="multi_path",
         ),
         Method(
             "EAS",
@@ -116,6 +119,7 @@ METHODS = {
             "o",
             "EAS, single-path",
             picks=_DRAWN,
+            generator="generator",
         ),
     )
 }
