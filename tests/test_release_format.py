@@ -144,6 +144,19 @@ def test_the_card_names_the_settings_that_are_not_the_shipped_profiles(overrides
     assert text.count("\n| `") == (2 if len(overrides) == 2 else 0)
 
 
+@pytest.mark.parametrize("seeds, shown", [([100, 101], []), ([100, 101, 102], [100, 101, 102])])
+def test_a_release_leads_from_three_seeds_on(seeds, shown, tmp_path, monkeypatch):
+    content = {"profile.yaml": b"{}", **{f"seed-{seed}.json": b'{"seed": %d}' % seed for seed in seeds}}
+    about = {"profile": "own", "seeds": seeds, "weights": seeds[0], "code": [], "versions": {}}
+    releases_files.write(tmp_path / "releases" / "own", content, **about)
+    monkeypatch.setattr(releases_files, "ROOT", tmp_path)
+    assert [entry["seed"] for entry in releases.published("own")] == shown
+    assert releases.published("other") == []
+    (tmp_path / "releases" / "own" / "seed-100.json").write_bytes(b"{}")
+    if shown:
+        assert "not as published" in refusal(releases.published, "own")
+
+
 # ---------------------------------------------------------------- what is refused
 
 

@@ -36,7 +36,9 @@ def lead(release: list[dict], evidence: list[dict]) -> str:
     """One Markdown sentence: whose records a page shows, those of a ``release`` (may be none) or this run's ``evidence``."""
     own, name = counted(len(evidence), "seed"), evidence[0]["profile"]
     if not release:
-        return f"*Shown: this run, {own} of the profile `{name}`. There is no release with more seeds beside it.*"
+        return (
+            f"*Shown: this run, {own} of the profile `{name}`. There is no release of three seeds or more beside it.*"
+        )
     numbers = ", ".join(str(entry["seed"]) for entry in release)
     return (
         f"*Shown first: the release `{name}`, {counted(len(release), 'seed')} ({numbers}); this run, {own}, stands beside it. "
