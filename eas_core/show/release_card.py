@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 
 from data_prep.catalogue import SOURCES
@@ -81,7 +82,7 @@ eas export {words} --out network --onnx
 ```python
 from eas_core import load_release
 
-release = load_release({name!r})
+release = load_release({json.dumps(name)})
 release.supernet, release.generator, release.tasks, release.records
 ```
 
