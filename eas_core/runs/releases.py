@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     import eas_core.search.predictor
 
 NOT_SHIPPED = ("teacher",)  # it has done its work
-SEVERAL = 3  # seeds of a release that leads on the pages about methods
+#: Seeds of a release that leads on the pages about methods.
+SEVERAL = 3
 
 
 @dataclass(frozen=True, eq=False)
