@@ -150,7 +150,7 @@ for number, name in enumerate(NOTEBOOKS):
             needed(name),
             notebook=f"notebooks/{name}.ipynb",
             library=LIBRARY,
-            releases=RELEASES if name in ("11_ablations", "12_claims", "13_photographs") else [],
+            releases=RELEASES if name in ("08_results", "11_ablations", "12_claims", "13_photographs", "15_fair_comparison") else [],
             script="book/execute.py",
         output: EXECUTED[name],
         params:

@@ -61,6 +61,12 @@ def test_the_book_lists_every_notebook():
     assert len(re.findall(r"executed/\d\d_", toc)) == len(NOTEBOOKS) - 1  # the cover is the root
 
 
+def test_a_notebook_that_reads_releases_is_made_again_when_they_change():
+    (listed,) = re.findall(r"releases=RELEASES if name in \((.*?)\)", (ROOT / "Snakefile").read_text())
+    reading = [path.stem for path in NOTEBOOKS if re.search(r"\breleases\.\w+\(", path.read_text())]
+    assert sorted(re.findall(r'"(\w+)"', listed)) == reading
+
+
 @pytest.fixture(scope="module")
 def runs(smoke_run, smoke_evidence, tmp_path_factory) -> Path:
     """A copy of the finished smoke run, since notebooks may write."""
