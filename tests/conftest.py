@@ -24,14 +24,18 @@ SHARED = "smoke_evidence"
 
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist's own hook reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Which tests stay together under pytest-xdist's ``--dist loadgroup``: those of a file, and all that need SHARED.
 
     The latter come first: no group takes longer, and the files after them fill the other workers.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(SHARED if needs_shared(item) else item.nodeid.partition("::")[0]))
     items.sort(key=needs_shared, reverse=True)
+    for item in items:
+        group = SHARED if needs_shared(item) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+        # pytest-xdist 3.8 hands the group on as the end of `_nodeid`, which pytest 9.2 does not read: it has `_id`
+        if config.getoption("loadgroup", False) and hasattr(item, "_id"):
+            item._id = type(item._id).parse(f"{item.nodeid}@{group}")
 
 
 def needs_shared(item: pytest.Item) -> bool:

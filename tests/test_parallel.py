@@ -45,10 +45,10 @@ def test_every_test_is_in_its_group_and_those_that_take_minutes_come_first(reque
     items = request.session.items
     for item in items:
         (mark,) = item.iter_markers("xdist_group")
-        file = re.split("::", item.nodeid)[0]
+        file = item.nodeid.partition("::")[0]
         assert mark.args == ((conftest.SHARED,) if conftest.needs_shared(item) else (file,)), item.nodeid
         if hasattr(request.config, "workerinput") and request.config.getoption("loadgroup"):
-            assert item.nodeid.endswith(f"@{mark.args[0]}"), "the marks came too late"
+            assert item.nodeid.endswith(f"@{mark.args[0]}"), "pytest-xdist does not see the groups"
     needing = [conftest.needs_shared(item) for item in items]
     assert needing == sorted(needing, reverse=True)
 
