@@ -68,8 +68,9 @@ claims: .venv/book.stamp
 	@$(SNAKEMAKE) --quiet all -- claims
 	@echo "the page of claims: book/executed/12_claims.ipynb"
 
-# tests of a file stay together, and so do those that need the same run of minutes (tests/conftest.py)
-WORKERS = -n $(if $(filter all,$(CORES)),logical,$(CORES)) --dist loadgroup
+# tests of a file stay together, and so do those that need the run of minutes, which come first (tests/conftest.py); the suite
+# takes at least as long as these, so many workers would only take memory
+WORKERS = -n $(if $(filter all,$(CORES)),logical,$(CORES)) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 test: .venv/test.stamp browser
 	@$(BIN)/python -m pytest $(WORKERS)

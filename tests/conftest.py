@@ -19,15 +19,28 @@ settings.register_profile("kit", deadline=None, derandomize=True, max_examples=2
 settings.load_profile("kit")
 
 
-#: Fixtures that take minutes. With several workers (``pytest -n``) one of them gets all tests that need any of these.
-SHARED = ("smoke_evidence", "smoke_release")
+#: The fixture that takes minutes. With several workers (``pytest -n``) one of them gets all tests that need it.
+SHARED = "smoke_evidence"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Which tests stay together under pytest-xdist's ``--dist loadgroup``: those of a file, and all that need SHARED."""
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist's own hook reads the marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Which tests stay together under pytest-xdist's ``--dist loadgroup``: those of a file, and all that need SHARED.
+
+    The latter come first: no group takes longer, and the files after them fill the other workers.
+    """
+    items.sort(key=needs_shared, reverse=True)
     for item in items:
-        needs = set(SHARED) & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group("smoke_evidence" if needs else item.nodeid.partition("::")[0]))
+        group = SHARED if needs_shared(item) else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+        # pytest-xdist 3.8 hands the group on as the end of `_nodeid`, which pytest 9.2 does not read: it has `_id`
+        if config.getoption("loadgroup", False) and hasattr(item, "_id"):
+            item._id = type(item._id).parse(f"{item.nodeid}@{group}")
+
+
+def needs_shared(item: pytest.Item) -> bool:
+    """Whether a test asks for SHARED, itself or through another fixture."""
+    return SHARED in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

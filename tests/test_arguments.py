@@ -52,7 +52,15 @@ DATA = [
     "--set data.source=tiny-imagenet --set data.path=PHOTOS",
 ]
 DATA, SCENARIO_DATA = ([words.format(BUDGET=b).strip() for words in DATA] for b in ("", "--budget 300"))
-A_SCENARIO = ["--task dogs", "--task 10", "--budget 0", "--budget 1e9", "--budget nan", "--budget much"]
+A_SCENARIO = [
+    "--task dogs",
+    "--task 10",
+    "--budget 0",
+    "--budget 1e9",
+    "--budget nan",
+    "--budget much",
+    "--method OFA-T",
+]
 A_RELEASE = ["--release NOWHERE", "--profile demo --release NOWHERE"]
 LAUNCH = ["--mixed-precision fp8", "--micro-batches 0", "--micro-batches x", "--micro-batches 7"]
 WRONG = {

@@ -266,8 +266,6 @@ def test_specialize_takes_the_method_that_validation_images_prefer_and_says_so(e
         assert (named.pop("method"), named.pop("validation_of_methods")) == (method, {})
         row = specialized.specialize_one(smoke_run, "counting", named["budget_millions"], method)
         assert named["architecture"] == row.architecture.to_dict() and named["madds_millions"] <= row.budget
-    outcome = eas(*words, "--method", "OFA-T", runs=True)
-    assert_one_line(outcome, "OFA-T")
     with pytest.raises(EASError, match="'OFA-T' is not one of"):
         specialized.specialize_one(smoke_run, "counting", 3.0, "OFA-T")
 
@@ -309,7 +307,8 @@ def copied(smoke_run, tmp_path):
     return run, ("--runs", str(tmp_path / "runs"), "--profile", "smoke", "--device", "cpu", "--quiet")
 
 
-SCENARIO = ("specialize", "--task", "arrows", "--budget", "4")
+# without a method it is the best on record, and which are on record depends on the tests that came before
+SCENARIO = ("specialize", "--task", "arrows", "--budget", "4", "--method", "EAS")
 
 
 @pytest.mark.parametrize("stage", ["supernet", "generator"])

@@ -617,19 +617,33 @@ def test_killed_after_every_few_writes_it_ends_with_the_same_bytes(folders, tmp_
     assert files(out) == files(tmp_path / "undisturbed")
 
 
+UP_TO_UNIT_20 = """
+import time
+from eas_core import cli
+from data_prep.imagenet import pack
+
+def make(out, number, *rest, real=pack._make):
+    if number == 20:
+        time.sleep(600)  # a test on a busy machine sees the first units late
+    return real(out, number, *rest)
+
+pack.UNIT, pack._make = 10, make
+cli.main()
+"""
+
+
 def test_the_command_killed_in_the_middle_continues_without_doing_units_again(folders, tmp_path, monkeypatch):
-    script = "from data_prep.imagenet import pack; pack.UNIT = 10; from eas_core import cli; cli.main()"
     out, whole = tmp_path / "killed", tmp_path / "whole"
     words = ["prepare", "--profile", "imagenet-10", "--source", str(folders), "--out", str(out), "--quiet"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen([sys.executable, "-c", script, *words], env=environment)
+    running = subprocess.Popen([sys.executable, "-c", UP_TO_UNIT_20, *words], env=environment)
     deadline = time.monotonic() + 120
     while len(list(out.glob("units/*.json"))) < 5 and time.monotonic() < deadline and running.poll() is None:
         time.sleep(0.002)
     running.send_signal(signal.SIGKILL)
     assert running.wait() == -signal.SIGKILL
     finished = {path: path.stat().st_mtime_ns for path in out.glob("units/*.json")}
-    assert 5 <= len(finished) < 30 and not (out / "packed" / "index.safetensors").exists()
+    assert 5 <= len(finished) <= 20 and not (out / "packed" / "index.safetensors").exists()
     with pytest.raises(DataError, match="eas prepare"):
         open_packed(out)
     monkeypatch.setattr(pack, "UNIT", 10)

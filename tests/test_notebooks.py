@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+import types
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import select_figure_formats
+from IPython.utils.capture import capture_output
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -19,6 +26,10 @@ ORDER = sorted(NOTEBOOKS, key=lambda path: (path.name.startswith("01_"), path.na
 
 def name_of(path: Path) -> str:
     return path.stem
+
+
+def parameters(runs: Path) -> dict:
+    return {"profile": "smoke", "seed": 0, "runs": str(runs), "overrides": []}
 
 
 @pytest.mark.parametrize("path", ALL, ids=name_of)
@@ -73,13 +84,49 @@ def runs(smoke_run, smoke_evidence, tmp_path_factory) -> Path:
     return shutil.copytree(smoke_run.root, tmp_path_factory.mktemp("notebooks") / "runs")
 
 
-@pytest.mark.parametrize("path", ORDER, ids=name_of)
-def test_notebook_runs_with_the_smoke_profile(path, runs, tmp_path, monkeypatch):
+# By papermill in a kernel of their own, as the book does: the one that trains from nothing and the one with the explorer.
+# tests/test_release_format.py runs two more so.
+IN_A_KERNEL = ("01_quickstart", "index")
+
+
+@pytest.mark.parametrize("path", [path for path in ORDER if path.stem in IN_A_KERNEL], ids=name_of)
+def test_notebook_runs_in_a_kernel_with_the_smoke_profile(path, runs, tmp_path, monkeypatch):
     papermill = pytest.importorskip("papermill")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     root = tmp_path / "runs" if path.stem == "01_quickstart" else runs  # a reader's first notebook trains from nothing
-    parameters = {"profile": "smoke", "seed": 0, "runs": str(root), "overrides": []}
     out = tmp_path / path.name
-    papermill.execute_notebook(str(path), str(out), parameters, progress_bar=False, cwd=str(ROOT))
+    papermill.execute_notebook(str(path), str(out), parameters(root), progress_bar=False, cwd=str(ROOT))
     cells = nbformat.read(out, as_version=4).cells
     assert any(cell.outputs for cell in cells if cell.cell_type == "code"), "shows nothing"
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """IPython in this process, with a namespace of its own: as a kernel's, but nothing has to be imported again."""
+    own = types.ModuleType("executed")
+    monkeypatch.setitem(sys.modules, "executed", own)
+    for name in ("displayhook", "excepthook", "ps1", "ps2", "ps3"):  # IPython's own, until the test ends
+        monkeypatch.setattr(sys, name, getattr(sys, name, ""), raising=False)
+    config = Config(HistoryManager={"enabled": False})
+    shell = InteractiveShell.instance(config=config, ipython_dir=str(tmp_path / "ipython"), user_module=own)
+    select_figure_formats(shell, {"png"})
+    with plt.rc_context():
+        yield shell
+    plt.close("all")
+    InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize("path", [path for path in ORDER if path.stem not in IN_A_KERNEL], ids=name_of)
+def test_notebook_runs_with_the_smoke_profile(path, runs, shell, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    shown = []
+    for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        if cell.cell_type != "code":
+            continue
+        with capture_output() as said:
+            done = shell.run_cell(cell.source, store_history=False)
+        assert done.success, f"cell {number}: {done.error_before_exec or done.error_in_exec!r}"
+        shown += [said.stdout, *said.outputs]
+        if "parameters" in cell.metadata.get("tags", []):
+            shell.push(parameters(runs))
+    assert any(shown), "shows nothing"
