@@ -31,11 +31,14 @@ ROOT = Path(__file__).parents[1]
 
 
 def launch(*command: str, cwd: Path) -> subprocess.CompletedProcess:
-    """A command in two processes, by torchrun; where they meet is a free port of this machine."""
+    """A command in two processes, by torchrun; where they meet is a free port of this machine.
+
+    They wait for each other at every step, so beside other work they take many times as long as alone (45 s).
+    """
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return subprocess.run([*torchrun, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=280)
+    return subprocess.run([*torchrun, *command], cwd=cwd, env=environment, capture_output=True, text=True, timeout=900)
 
 
 @pytest.fixture(scope="module")
