@@ -152,6 +152,9 @@ def test_a_release_leads_from_three_seeds_on(seeds, shown, tmp_path, monkeypatch
     monkeypatch.setattr(releases_files, "ROOT", tmp_path)
     assert [entry["seed"] for entry in releases.published("own")] == shown
     assert releases.published("other") == []
+    for own, first in ([0], shown), (shown or [0], []):
+        evidence = [{"seed": seed, "profile": "own"} for seed in own]
+        assert [entry["seed"] for entry in releases.leading(evidence)] == first
     (tmp_path / "releases" / "own" / "seed-100.json").write_bytes(b"{}")
     if shown:
         assert "not as published" in refusal(releases.published, "own")
