@@ -28,13 +28,12 @@ class Estimate:
     high: float
     n: int
     seeds: int
-    error: float = 0.0
-    freedom: float = np.inf
+    error: float
+    freedom: float
 
     def at(self, confidence: float) -> tuple[float, float]:
         """The interval (low, high) at another confidence than that of ``low`` and ``high``."""
-        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
-        return self.mean - half, self.mean + half
+        return _interval(self.mean, self.error, self.freedom, confidence)
 
     def detectable(self, power: float = 0.8) -> float:
         """The true difference (same unit) that such data show with probability ``power``, on the right side of 0.
@@ -44,11 +43,16 @@ class Estimate:
         return float(stats.t.ppf(0.975, self.freedom) + stats.t.ppf(power, self.freedom)) * self.error
 
 
+def _interval(mean: float, error: float, freedom: float, confidence: float) -> tuple[float, float]:
+    """Student's t: mean -/+ its quantile times the standard error."""
+    half = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
+    return mean - half, mean + half
+
+
 def _estimate(values: np.ndarray, variance: float, freedom: float, n: int, seeds: int, confidence: float) -> Estimate:
     """Mean of ``values``, fractions, whose variance has ``freedom`` degrees of freedom, in percent."""
     mean, error = 100 * float(values.mean()), 100 * float(variance) ** 0.5
-    low, high = Estimate(mean, mean, mean, n, seeds, error, freedom).at(confidence)
-    return Estimate(mean, low, high, n, seeds, error, freedom)
+    return Estimate(mean, *_interval(mean, error, freedom, confidence), n, seeds, error, freedom)
 
 
 def estimate(values: np.ndarray, confidence: float = 0.95, own_images: bool = False) -> Estimate:
