@@ -270,8 +270,22 @@ def test_specialize_takes_the_method_that_validation_images_prefer_and_says_so(e
         specialized.specialize_one(smoke_run, "counting", 3.0, "OFA-T")
 
 
-def test_where_nothing_was_recorded_the_best_method_is_eas(smoke_run):
-    assert specialized.validation_accuracy(make_run("smoke", 5, smoke_run.root, progress=False)) == {}
+def test_where_nothing_was_recorded_or_in_a_tie_the_best_method_is_eas(smoke_run, monkeypatch):
+    empty = make_run("smoke", 5, smoke_run.root, progress=False)
+    assert specialized.best_method(empty) == ("EAS", {})
+    for found, best in (({"amortised": 0.8, "EAS": 0.8}, "EAS"), ({"amortised": 0.8, "EAS": 0.7}, "amortised")):
+        monkeypatch.setattr(specialized, "validation_accuracy", lambda _run, found=found: found)
+        assert specialized.best_method(empty) == (best, found)
+
+
+def test_a_release_as_a_whole_is_evaluated_as_recorded(eas):
+    outcome = eas("evaluate", "--release", "demo", "--method", "amortised")
+    assert_one_line(outcome, "needs --task and --budget")
+
+
+def test_export_says_by_which_method(eas, smoke_run, tmp_path):
+    words = ("export", "--task", "counting", "--budget", "3", "--method", "EAS", "--out", str(tmp_path))
+    assert eas(*words, runs=True)[2] == "found by EAS\n"
 
 
 def test_evaluate_adds_the_test_accuracy_of_the_tasks_images(eas, smoke_run):

@@ -164,10 +164,7 @@ def _chosen(options: Namespace) -> tuple[Run, Specialized, dict]:
     run = run.ready()
     from eas_core.runs import specialized
 
-    method, found = options.method, {}
-    if method == "best":
-        found = specialized.validation_accuracy(run)
-        method = max(found, key=lambda name: (found[name], name == "EAS"), default="EAS")
+    method, found = specialized.best_method(run) if options.method == "best" else (options.method, {})
     chosen = specialized.specialize_one(run, options.task, options.budget, method)
     return run, chosen, {"method": method, "validation_of_methods": found, **_describe(run, chosen)}
 
@@ -192,6 +189,10 @@ def evaluate(options: Namespace) -> None:
     if options.task is None or options.budget is None:
         if not options.release or options.task is not None or options.budget is not None:
             raise EASError("evaluate: --task and --budget are needed, or --release alone for all its networks")
+        if options.method != "best":
+            raise EASError(
+                f"--method: {options.method!r} needs --task and --budget; a release is evaluated as recorded"
+            )
         return _evaluate_release(options)
     run, chosen, described = _chosen(options)
     from eas_core.search.evaluate import score
@@ -223,9 +224,10 @@ def _evaluate_release(options: Namespace) -> None:
 
 def export(options: Namespace) -> None:
     _check_out(options)
-    run, chosen, _ = _chosen(options)
+    run, chosen, described = _chosen(options)
     from eas_core.runs import export
 
+    print(f"found by {described['method']}", file=sys.stderr)
     for path in export.write(chosen, run, Path(options.out), onnx=options.onnx):
         print(path)
 

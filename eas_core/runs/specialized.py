@@ -169,3 +169,9 @@ def validation_accuracy(run: Run) -> dict[str, float]:
             rows = finished(path, stage)["result"]["rows"]
             found[method] = sum(row["valid_accuracy"] for row in rows) / len(rows)
     return found
+
+
+def best_method(run: Run) -> tuple[str, dict[str, float]]:
+    """The method of :func:`validation_accuracy` with the highest one, and all of them; EAS where there is none, or a tie."""
+    found = validation_accuracy(run)
+    return max(found, key=lambda name: (found[name], name == "EAS"), default="EAS"), found
