@@ -54,13 +54,6 @@ RECIPES: dict[str, dict] = {
     "1,600 x 2, expected error": {**LONG, "loss": "error", "lam": 0.067},
     "1,600 x 2, 16 + 48 images": {**LONG, "task_images": 16, "context_images": 48},
     "1,600 x 2, 8 + 24 images": {**LONG, "task_images": 8, "context_images": 24},
-    "800 x 2 at .015, 16 + 48 images": {
-        **LONG,
-        "steps": 800,
-        "optimizer.lr": 0.015,
-        "task_images": 16,
-        "context_images": 48,
-    },
     "1,600 x 1, 32 + 96 images": {**LONG, "scenarios_per_step": 1, "context_images": 96},
     "800 x 4": {**LONG, "steps": 800, "scenarios_per_step": 4},
     "1,600 x 2, no average": {**LONG, "averaging": 0.0},
