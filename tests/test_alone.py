@@ -135,9 +135,9 @@ def test_random_architectures_of_one_seed_are_few_and_of_several_seeds_are_avera
 def test_the_sentence_says_on_which_side_of_zero_an_interval_lies():
     side = alone_texts._side
     estimate = alone.Estimate
-    assert side(estimate(1.0, 0.5, 1.5, 9, 2)).endswith("above it")
-    assert side(estimate(-1.0, -1.5, -0.5, 9, 2)).endswith("below it")
-    assert side(estimate(0.1, -0.5, 0.7, 9, 2)).endswith("which leaves it open")
+    assert side(estimate(1.0, 0.5, 1.5, 9, 2, 0.2, 50)).endswith("above it")
+    assert side(estimate(-1.0, -1.5, -0.5, 9, 2, 0.2, 50)).endswith("below it")
+    assert side(estimate(0.1, -0.5, 0.7, 9, 2, 0.3, 50)).endswith("which leaves it open")
     assert alone_texts.alone_text(
         [{"profile": "p", "main": "m", "seed": 0, "variants": {"m": {"q": 0, "reading": "r", "records": {}}}}]
     )

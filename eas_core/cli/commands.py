@@ -227,8 +227,9 @@ def export(options: Namespace) -> None:
     run, chosen, described = _chosen(options)
     from eas_core.runs import export
 
-    print(f"found by {described['method']}", file=sys.stderr)
-    for path in export.write(chosen, run, Path(options.out), onnx=options.onnx):
+    written = export.write(chosen, run, Path(options.out), onnx=options.onnx)
+    print(f"found by {described['method']}", file=sys.stderr)  # after what can fail: an error is one line
+    for path in written:
         print(path)
 
 
