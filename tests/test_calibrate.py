@@ -8,7 +8,8 @@ from torch import nn
 from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
 from eas_core.data.splits import Split, normalise
-from eas_core.network.calibrate import calibrate
+from eas_core.network import calibrate as module
+from eas_core.network.calibrate import calibrate, calibrated
 from eas_core.space.search_space import sample
 
 ARCHITECTURE = sample(rng(0, "calibrate"))
@@ -101,3 +102,44 @@ def test_the_test_split_is_refused():
 def test_the_supernet_itself_is_refused():
     with pytest.raises(SpaceError, match="extract"):
         calibrate(random_supernet().float(), random_split(), 16, 8, seed=0)
+
+
+def test_statistics_found_before_are_those_of_a_calibration_and_belong_to_all_they_were_made_from(monkeypatch):
+    split, supernet = random_split(), random_supernet().float()
+    calls = []
+    monkeypatch.setattr(module, "calibrate", lambda *given: (calls.append(given), calibrate(*given))[1])
+
+    def found(**changes):
+        given = {"supernet": supernet, "architecture": ARCHITECTURE, "split": split, "images": 24, "batch_size": 8}
+        return calibrated(**{**given, "seed": 0, **changes})
+
+    wanted = bits(calibrate(supernet.extract(ARCHITECTURE), split, 24, 8, 0).state_dict())
+    first = found()
+    again = found()
+    assert len(calls) == 1 and bits(first.state_dict()) == wanted == bits(again.state_dict())
+    assert first is not again and not again.training
+    first.stem.norm.running_mean.add_(1)  # what a reader does to a network stays with it
+    assert bits(found().state_dict()) == wanted and len(calls) == 1
+
+    other = random_supernet().float()
+    with torch.no_grad():
+        other.blocks[3].expand.weight[0, 0] += 1
+    moved = Split(split.name, split.images, split.labels, "other images")
+    another = sample(rng(1, "calibrate"))
+    for change in (
+        {"supernet": other},
+        {"architecture": another},
+        {"split": moved},
+        {"images": 16},
+        {"batch_size": 12},
+        {"seed": 1},
+    ):
+        before = len(calls)
+        found(**change)
+        assert len(calls) == before + 1, change
+    channels_last = random_supernet().float().to(memory_format=torch.channels_last)
+    assert bits(found(supernet=channels_last).state_dict()) == wanted
+
+
+def test_only_so_many_statistics_are_kept():
+    assert module._statistics.cache_info().maxsize == module.KEPT

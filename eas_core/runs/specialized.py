@@ -11,7 +11,7 @@ import torch
 from eas_core.base.errors import EASError
 from eas_core.base.memory import PeakMemory
 from eas_core.data.splits import Split
-from eas_core.network.calibrate import calibrate
+from eas_core.network.calibrate import calibrated
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.multi_path import makes_paths
 from eas_core.network.subnetwork import Network
@@ -32,7 +32,7 @@ GENERATORS = {name: method.generator for name, method in METHODS.items() if meth
 def network_of(run: Run, weights: Supernet, architecture: Architecture, train: Split) -> Network:
     """Extracted and calibrated: the network of one architecture, ready to use."""
     settings = run.profile.calibration
-    return calibrate(weights.extract(architecture), train, settings.images, settings.batch_size, run.seed)
+    return calibrated(weights, architecture, train, settings.images, settings.batch_size, run.seed)
 
 
 def rank(

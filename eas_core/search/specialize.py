@@ -22,7 +22,7 @@ from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
 from eas_core.data.splits import Split
 from eas_core.data.tasks import TaskSet
-from eas_core.network.calibrate import calibrate
+from eas_core.network.calibrate import calibrated
 from eas_core.network.generator import ArchitectureGenerator
 from eas_core.network.multi_path import draw_paths, gate_logits, makes_paths
 from eas_core.network.subnetwork import Network
@@ -257,7 +257,7 @@ def ranked(
     index = None if task is None else valid.of_task(tasks, task)
     first, best = None, None
     for architecture in candidates:
-        network = calibrate(supernet.extract(architecture), train, calibration.images, calibration.batch_size, seed)
+        network = calibrated(supernet, architecture, train, calibration.images, calibration.batch_size, seed)
         scores = score(network, valid, tasks, index, batch_size)
         cost = madds_millions(supernet.space, to_gates([architecture])[0]).item()
         one = Ranked(architecture, cost, scores.accuracy(), scores.cross_entropy(), network)
