@@ -18,11 +18,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import nbformat
-import papermill
-import psutil
+# jsonschema looks for it to check internet addresses, of which notebooks hold none: building its grammar takes a second.
+sys.modules["rfc3987_syntax"] = None
 
-from eas_core.base.parsing import parse_json
+import nbformat  # noqa: E402
+import papermill  # noqa: E402
+import psutil  # noqa: E402
+
+from eas_core.base.parsing import parse_json  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 

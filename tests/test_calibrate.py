@@ -8,7 +8,7 @@ from torch import nn
 from eas_core.base.errors import SpaceError
 from eas_core.base.random import rng
 from eas_core.data.splits import Split, normalise
-from eas_core.network import calibrate as module
+from eas_core.network import calibrate as calibration
 from eas_core.network.calibrate import calibrate, calibrated
 from eas_core.space.search_space import sample
 
@@ -107,7 +107,7 @@ def test_the_supernet_itself_is_refused():
 def test_statistics_found_before_are_those_of_a_calibration_and_belong_to_all_they_were_made_from(monkeypatch):
     split, supernet = random_split(), random_supernet().float()
     calls = []
-    monkeypatch.setattr(module, "calibrate", lambda *given: (calls.append(given), calibrate(*given))[1])
+    monkeypatch.setattr(calibration, "calibrate", lambda *given: (calls.append(given), calibrate(*given))[1])
 
     def found(**changes):
         given = {"supernet": supernet, "architecture": ARCHITECTURE, "split": split, "images": 24, "batch_size": 8}
@@ -142,4 +142,4 @@ def test_statistics_found_before_are_those_of_a_calibration_and_belong_to_all_th
 
 
 def test_only_so_many_statistics_are_kept():
-    assert module._statistics.cache_info().maxsize == module.KEPT
+    assert calibration._statistics.cache_info().maxsize == calibration.KEPT

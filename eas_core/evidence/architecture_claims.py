@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from eas_core.evidence import compare
 from eas_core.evidence.paper import paper_table
@@ -50,7 +50,7 @@ class _Interval(NamedTuple):
 def _over_seeds(values: np.ndarray) -> _Interval:
     """Mean of one value per seed and its 95 % interval by Student's t, endless for a single seed."""
     mean, count = float(values.mean()), len(values)
-    half = float(stats.t.ppf(0.975, count - 1) * values.std(ddof=1) / math.sqrt(count)) if count > 1 else math.inf
+    half = float(stdtrit(count - 1, 0.975) * values.std(ddof=1) / math.sqrt(count)) if count > 1 else math.inf
     return _Interval(mean, mean - half, mean + half)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy import stats
+from statistics import geometric_mean
 
 from eas_core.evidence.paper import SCENARIOS, paper_search_times, search_limit
 from eas_core.evidence.verdicts import OPEN, Claim, Measured, needed, verdict
@@ -31,7 +31,7 @@ def training_cost(evidence: list[dict]) -> Measured:
         result = OPEN
         detail += f" The two were timed on different devices ({' and '.join(sorted(set.union(*devices)))})."
     between = f" ({min(ratios):.1f}x to {max(ratios):.1f}x)" if len(ratios) > 1 else ""
-    ours = f"{stats.gmean(ratios):.1f}x less time a scenario{between}; {counted(len(single), 'seed')}"
+    ours = f"{geometric_mean(ratios):.1f}x less time a scenario{between}; {counted(len(single), 'seed')}"
     return Measured(ours, result, detail)
 
 

@@ -125,7 +125,9 @@ class Supernet(nn.Module):
         (:func:`eas_core.network.calibrate.calibrate`) before use.
         """
         device = next(self.parameters()).device
-        with torch.random.fork_rng(devices=[]):  # weights are drawn, and overwritten at once: no stream of others moves on
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # weights are drawn, and overwritten at once: no stream of others moves on
             network = Network(self.space, architecture).to(device, memory_format=torch.channels_last)
         network.stem.load_state_dict(self.stem.state_dict())
         network.head.load_state_dict(self.head.state_dict())

@@ -13,7 +13,6 @@ from dataclasses import fields
 
 import torch
 import torch.nn.functional as F
-from scipy import stats
 from torch import Tensor, nn
 
 from eas_core.base.errors import DataError, EASError, SpaceError
@@ -153,6 +152,8 @@ def rank_correlation(predicted: Tensor, measured: Tensor) -> dict:
     if predicted.shape != measured.shape or predicted.ndim != 2 or len(predicted) < 2:
         shapes = f"{tuple(predicted.shape)}, {tuple(measured.shape)}"
         raise DataError(f"pairs: predicted and measured have shapes {shapes}; both must be (n, T), n at least 2")
+
+    from scipy import stats  # takes a second to import
 
     def both(one: Tensor, other: Tensor) -> dict[str, float | None]:
         if len(one.unique()) == 1 or len(other.unique()) == 1:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from scipy import stats
 
 from eas_core.show.style import METHOD_STYLE, REFERENCE, styled, subplots, subtitle
 
@@ -18,6 +17,8 @@ def predictor_scatter(record: dict) -> Figure:
 
     ``record`` is a predictor record, its ``held_out_pairs`` hold (m, T) each; drawn are the means over the T tasks.
     """
+    from scipy import stats  # takes a second to import
+
     pairs = record["result"]["held_out_pairs"]
     predicted, measured = (100 * np.mean(pairs[key], axis=1) for key in ("predicted", "measured"))
     figure, axis = subplots(height=3.6)
