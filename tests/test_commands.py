@@ -361,7 +361,7 @@ def assert_runs(command: str, run, tmp_path, capsys) -> None:
     assert capsys.readouterr().out
 
 
-OF_ALL_JOBS = [command for command in small_runs() if command.split()[1] in ("claims", "release")]
+OF_ALL_JOBS = [command for command in small_runs() if command.split()[1] in ("claims", "release", "reproduce")]
 
 
 @pytest.mark.parametrize("command", [command for command in small_runs() if command not in OF_ALL_JOBS])

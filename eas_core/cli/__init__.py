@@ -1,4 +1,5 @@
-"""The command line, ``eas``: run, tasks, prepare, cost, specialize, evaluate, export, report, claims, release, restore.
+"""The command line, ``eas``: run, tasks, prepare, cost, specialize, evaluate, export, report, claims,
+reproduce, release, restore.
 
 In: words. Out: what was asked for on standard output, and one line on standard error for anything that is wrong.
 

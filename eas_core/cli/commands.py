@@ -246,11 +246,9 @@ def report(options: Namespace) -> None:
     print(result_tables.results_table(record, run.tasks).to_string())
 
 
-def _of_seeds(options: Namespace) -> list[Run]:
-    """The runs that ``--seeds`` names; all their stages must be there."""
+def _planned(options: Namespace) -> list[Run]:
+    """The runs that ``--seeds`` names, whatever there is of them."""
     from dataclasses import replace
-
-    from eas_core.runs import jobs
 
     seeds = options.seeds.split(",")
     if not all(seed.isdecimal() and len(seed) < 19 for seed in seeds):
@@ -258,7 +256,14 @@ def _of_seeds(options: Namespace) -> list[Run]:
     if len({int(seed) for seed in seeds}) < len(seeds):
         raise EASError(f"--seeds: {options.seeds!r}: they are not all different")
     _check_out(options)
-    runs = [replace(_plan(options), seed=int(seed)) for seed in seeds]
+    return [replace(_plan(options), seed=int(seed)) for seed in seeds]
+
+
+def _of_seeds(options: Namespace) -> list[Run]:
+    """The runs that ``--seeds`` names; all their stages must be there."""
+    from eas_core.runs import jobs
+
+    runs = _planned(options)
     for run in runs:
         jobs.require(run)
     return runs
@@ -291,6 +296,31 @@ def restore(options: Namespace) -> None:
 
     content = _release(options)
     print(releases.restore(content, options.runs, overrides=options.overrides, device=options.device).root)
+
+
+def reproduce(options: Namespace) -> None:
+    """One table, figure or claim by itself: makes what it needs, prints expected beside obtained numbers."""
+    runs = _planned(options)
+    from eas_core.show import items, reproduced
+
+    if options.what is None:
+        for item in items.ITEMS.values():
+            print(f"{item.key:18s} {item.what}")
+        return
+    wanted = items.item(options.what)
+    for run in runs:
+        reproduced.check_tasks(wanted, run.profile.name, run.tasks)
+        if wanted.needs:
+            run.check_data()
+    from eas_core.runs import partly
+
+    evidence = [partly.gather(run.ready(), wanted.needs) for run in runs]
+    found = reproduced.reproduce(wanted, evidence, runs[0].tasks)
+    for path in reproduced.write(found, Path(options.out)) if options.out else ():
+        print(path)
+    print(found.table.to_string())
+    print("\n".join(found.notes))
+    reproduced.refuse_unexpected(found)
 
 
 def _check_out(options: Namespace) -> None:

@@ -152,6 +152,7 @@ _COST = (
 )
 _JSON = _option("--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them")
 _ONNX = _option("--onnx", action="store_true", help="also write network.onnx")
+_WHAT = _option("what", nargs="?", metavar="TABLE|FIGURE|CLAIM", help="such as table-1 (default: list what there is)")
 _SEEDS = _option("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
 
 _WEIGHTS = _option(
@@ -199,6 +200,11 @@ COMMANDS = {
         commands.claims,
         (_SEEDS, _out("also copy all records into a folder, one file a seed", required=False)),
         "the paper's claims judged from the records of several seeds, made before",
+    ),
+    "reproduce": (
+        commands.reproduce,
+        (_WHAT, _SEEDS, _out("also write the figure and the numbers (CSV) into a folder", required=False)),
+        "one table, figure or claim of the paper: makes what it needs and prints expected beside obtained numbers",
     ),
     "release": (
         commands.release,

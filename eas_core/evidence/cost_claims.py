@@ -16,7 +16,7 @@ def training_cost(evidence: list[dict]) -> Measured:
     """Seconds of training for a scenario, the multi-path generator's over the single-path one's, a ratio per seed."""
     single, multi = needed(evidence, "generator"), needed(evidence, "multi_path")
     ratios = [
-        _per_scenario(theirs, "multi_path") / _per_scenario(own, "generator")
+        seconds_per_scenario(theirs, "multi_path") / seconds_per_scenario(own, "generator")
         for own, theirs in zip(single, multi, strict=True)
     ]
     result = verdict(min(ratios) - CHEAPER, max(ratios) - CHEAPER)
@@ -35,7 +35,7 @@ def training_cost(evidence: list[dict]) -> Measured:
     return Measured(ours, result, detail)
 
 
-def _per_scenario(record: dict, section: str) -> float:
+def seconds_per_scenario(record: dict, section: str) -> float:
     """Seconds of training by steps and scenarios per step."""
     scenarios = record["settings"][section]["scenarios_per_step"]
     seconds: float = record["seconds"] / (record["result"]["curve"][-1]["step"] * scenarios)
@@ -44,7 +44,7 @@ def _per_scenario(record: dict, section: str) -> float:
 
 def _cost_of_training(records: list[dict], section: str) -> str:
     steps, scenarios = records[0]["result"]["curve"][-1]["step"], records[0]["settings"][section]["scenarios_per_step"]
-    each = ", ".join(f"{1000 * _per_scenario(record, section):.3g}" for record in records)
+    each = ", ".join(f"{1000 * seconds_per_scenario(record, section):.3g}" for record in records)
     total = ", ".join(f"{record['seconds']:.3g}" for record in records)
     memory = ", ".join(f"{record['result']['peak_memory_bytes'] / 1e6:.3g}" for record in records)
     return f"{each} ms a scenario, {total} s for {steps} steps of {scenarios}, peak memory {memory} MB"

@@ -6,7 +6,8 @@ In: a profile, a seed, a folder. Out: weights and records of every stage, and fi
 - :mod:`~eas_core.runs.pipeline` any stage by its name; :mod:`~eas_core.runs.store` found or made
 - :mod:`~eas_core.runs.trained`, :mod:`~eas_core.runs.specialized`, :mod:`~eas_core.runs.ofa`,
   :mod:`~eas_core.runs.tested`, :mod:`~eas_core.runs.results` how each stage is made
-- :mod:`~eas_core.runs.jobs` which stages one process makes, and the evidence of a seed
+- :mod:`~eas_core.runs.jobs` which stages one process makes, and the evidence of a seed;
+  :mod:`~eas_core.runs.partly` that of a few stages
 - :mod:`~eas_core.runs.releases` published records and weights, loaded or put where a run has them;
   :mod:`~eas_core.runs.releases_publish` makes them, :mod:`~eas_core.runs.releases_evaluate` tests their networks again,
   :mod:`~eas_core.runs.releases_files` and :mod:`~eas_core.runs.releases_pairs` what is in them;

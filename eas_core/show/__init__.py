@@ -4,7 +4,8 @@ In: records, evidence, judged claims. Out: pandas tables, matplotlib figures, Ma
 
 - of the paper: :mod:`~eas_core.show.paper_tables` I to III, :mod:`~eas_core.show.paper_drawings` Figures I and II
   with :mod:`~eas_core.show.drawing`,
-  :mod:`~eas_core.show.paper_figures` III to V; :mod:`~eas_core.show.claim_texts`, :mod:`~eas_core.show.claim_figures`
+  :mod:`~eas_core.show.paper_figures` III to V; :mod:`~eas_core.show.claim_texts`, :mod:`~eas_core.show.claim_figures`; any of it by itself,
+  beside what was expected: :mod:`~eas_core.show.items`, :mod:`~eas_core.show.reproduced`
 - tables: :mod:`~eas_core.show.data_tables`, :mod:`~eas_core.show.result_tables`,
   :mod:`~eas_core.show.architecture_tables`, :mod:`~eas_core.show.generator_tables`,
   :mod:`~eas_core.show.run_tables`, :mod:`~eas_core.show.reading_tables`; their :mod:`~eas_core.show.columns`
