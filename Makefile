@@ -1,4 +1,4 @@
-# make book | claims | test | coverage | lint | bench | clean | distclean | help
+# make book | claims | site | test | coverage | lint | bench | clean | distclean | help
 
 PROFILE ?= demo
 SEED ?= 0
@@ -20,12 +20,13 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -qq -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help book claims test coverage lint browser bench clean distclean
+.PHONY: help book claims site test coverage lint browser bench clean distclean
 
 help:
 	@echo "make book       train, search, evaluate, and build the book into _build/html  (PROFILE=$(PROFILE) SEED=$(SEED) SEEDS=$(SEEDS) RUNS=$(RUNS) SET=\"$(SET)\")"
 	@echo "                FROM=NAME: from a release (a folder of releases/ or a path) that has its own profile and seeds, without training"
 	@echo "make claims     the same jobs for several seeds, and the page of claims only  (SEEDS=0,1,2)"
+	@echo "make site       the book, its explorer and downloads in _build/site, for any static host  (REPOSITORY=owner/name: buttons for Binder and Colab)"
 	@echo "make test       the test suite"
 	@echo "make coverage   the test suite, and the branches of the library that no test takes"
 	@echo "make lint       ruff: rules and format; mypy: types; import-linter: no import runs from a room to one above it; proselint and a word list: prose"
@@ -67,6 +68,14 @@ book: .venv/book.stamp
 claims: .venv/book.stamp
 	@$(SNAKEMAKE) --quiet all -- claims
 	@echo "the page of claims: book/executed/12_claims.ipynb"
+
+# of a public repository, owner/name: pages get buttons that start their notebooks, which install the wheel of this version
+REPOSITORY ?=
+
+site: book
+	@rm -rf _build/dist && $(BIN)/python -m pip wheel --disable-pip-version-check -qq --no-deps --wheel-dir _build/dist .
+	@$(BIN)/python -m book.site _build/html _build/site --dist _build/dist $(if $(REPOSITORY),--repository $(REPOSITORY))
+	@$(if $(REPOSITORY),$(BIN)/python -m book.launch _build/launch --repository $(REPOSITORY))
 
 # tests of a file stay together, and so do those that need the run of minutes, which come first (tests/conftest.py); the suite
 # takes at least as long as these, so many workers would only take memory

@@ -13,6 +13,7 @@ import yaml
 
 import data_prep
 import eas_core
+from eas_core.runs import releases_files
 
 ROOT = Path(__file__).resolve().parent.parent
 REGISTRY = re.compile(r"https?:|://|index-url|pypi\.|pythonhosted|anaconda\.org", re.IGNORECASE)
@@ -75,7 +76,7 @@ def test_environment_installs_this_project_under_its_constraints():
 
 
 @pytest.mark.parametrize(
-    "name", ["constraints.txt", "environment.yml", "pyproject.toml", "Makefile", "Snakefile", ".ci/run"]
+    "name", ["constraints.txt", "environment.yml", "pyproject.toml", "Makefile", "Snakefile", ".ci/run", "Dockerfile"]
 )
 def test_no_file_names_a_package_registry(name):
     assert not REGISTRY.search((ROOT / name).read_text())
@@ -98,3 +99,20 @@ def test_profiles_travel_with_the_package():
         if path.suffix in (".typed", ".pyi", ".yaml", ".js", ".css", ".csv", ".json")
     }
     assert data == shipped
+
+
+def test_every_release_of_the_format_that_commands_read_travels_with_the_wheel():
+    files = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    assert all(list(ROOT.glob(pattern)) for patterns in files.values() for pattern in patterns)
+    for name in releases_files.listed():
+        assert files[f"share/eas/releases/{name}"] == [f"releases/{name}/*"]
+
+
+@pytest.mark.parametrize("checkout", [True, False])
+def test_releases_are_the_projects_or_those_that_were_installed(checkout, tmp_path, monkeypatch):
+    for name in ("ROOT", "INSTALLED"):
+        monkeypatch.setattr(releases_files, name, tmp_path / name)
+        (tmp_path / name).mkdir()
+    if checkout:
+        (tmp_path / "ROOT" / "pyproject.toml").touch()
+    assert releases_files.shipped() == (tmp_path / "ROOT" / "releases" if checkout else tmp_path / "INSTALLED")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from eas_core.base.errors import DataError
 from eas_core.base.parsing import parse_json
 
 ROOT = Path(__file__).parents[2]
+INSTALLED = Path(sys.prefix) / "share" / "eas" / "releases"
 FORMAT = 1  # raised when older code cannot read what is written now
 MANIFEST, PROFILE, PAIRS, CARD = "release.json", "profile.yaml", "pairs.safetensors", "README.md"
 
@@ -83,14 +85,19 @@ def weight_file(stage: str) -> str:
     return f"{stage}.safetensors"
 
 
+def shipped() -> Path:
+    """The folder of the releases that come with the kit: the project's, or where its wheel puts some of them."""
+    return INSTALLED if INSTALLED.is_dir() and not (ROOT / "pyproject.toml").is_file() else ROOT / "releases"
+
+
 def listed() -> list[str]:
-    """The names of the releases that come with the project."""
-    return sorted(path.parent.name for path in (ROOT / "releases").glob(f"*/{MANIFEST}"))
+    """The names of the releases that come with the kit."""
+    return sorted(path.parent.name for path in shipped().glob(f"*/{MANIFEST}"))
 
 
 def find(name: str | Path) -> Path:
-    """The folder of a release: ``releases/<name>`` of the project, or a path; an unknown one raises :class:`DataError`."""
-    for place in (ROOT / "releases" / name, Path(name), ROOT / name):
+    """The folder of a release: ``releases/<name>`` that comes with the kit, or a path; an unknown one raises :class:`DataError`."""
+    for place in (shipped() / name, Path(name), shipped().parent / name):
         try:
             if (place / MANIFEST).is_file():
                 return place

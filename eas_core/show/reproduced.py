@@ -22,8 +22,7 @@ from eas_core.base.errors import DataError
 from eas_core.data.tasks import TaskSet
 from eas_core.evidence import queries
 from eas_core.evidence.verdicts import Missing
-from eas_core.runs import releases
-from eas_core.runs.releases_files import ROOT
+from eas_core.runs import releases, releases_files
 from eas_core.show.items import Item, Numbers
 
 
@@ -47,7 +46,7 @@ def expected(
     else that with most seeds, of equals the one named like the profile. Without any: ``("", [], {})``.
     """
     found = []
-    for folder in sorted((ROOT / "releases").glob("*")) if wanted.needs else ():
+    for folder in sorted(releases_files.shipped().glob("*")) if wanted.needs else ():
         if list(folder.glob("seed-*.json")):
             evidence = [entry for entry in _shipped(folder) if entry["profile"] == profile]
             if numbers := numbers_by_seed(wanted, evidence, tasks):
