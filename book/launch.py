@@ -1,8 +1,8 @@
 """Notebooks that anybody can start by themselves: ``python -m book.launch FOLDER [--repository OWNER/NAME] [--release demo]``.
 
 A copy of each notebook of the book gets a cell behind its parameters that puts a release's records and weights where they are
-found, so nothing is trained; with a repository the first cell installs the
-wheel of this version that is published there (Colab). Binder has it installed.
+found, so nothing is trained; with a repository the first cell installs the wheel of this version that is published there
+(Colab). Binder has it installed.
 """
 
 from __future__ import annotations

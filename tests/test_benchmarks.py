@@ -7,7 +7,8 @@ import json
 import pytest
 import torch
 
-from benchmarks import calibration, equal_time, gpu, input_pipeline, recipes, throughput
+from benchmarks import calibration, equal_time, gpu, input_pipeline, recipes, scaling, throughput
+from eas_core.base.parsing import parse_json
 from eas_core.settings import profiles
 from eas_core.show import alone_figures
 from eas_core.space import cost_tables as cost
@@ -181,3 +182,25 @@ def test_a_device_that_is_not_there_is_one_line(capsys):
     with pytest.raises(SystemExit):
         gpu.main(["--device", "cuda:99"])
     assert capsys.readouterr().err.splitlines()[-1].startswith("benchmarks.gpu: error: device: ")
+
+
+def test_growth_is_measured_and_drawn(tmp_path, capsys):
+    results = tmp_path / "scaling.json"
+    for what in (["tasks"], ["classes", "scenarios"]):  # the second adds to the first
+        scaling.main(["--what", *what, "--most", "500", "--results", str(results), "--out", str(tmp_path / "out")])
+    found = parse_json(results.read_text())
+    assert list(found) == ["tasks", "classes", "scenarios"] and capsys.readouterr().out.count("slope") == 3
+    for one in found.values():
+        assert [row["work"] for row in one["rows"]] == sorted({row["work"] for row in one["rows"]})
+        assert one["slope"] == scaling.slope(one["rows"])
+    assert (tmp_path / "out" / "scaling.png").stat().st_size
+
+
+def test_a_ladder_of_one_step_has_no_slope(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        scaling.main(["--what", "classes", "--most", "60", "--results", str(tmp_path / "scaling.json")])
+    assert "fewer than two values of classes" in capsys.readouterr().err
+
+
+def test_the_slope_is_that_of_a_power_law():
+    assert scaling.slope([{"work": n, "seconds": 3 * n**1.5} for n in (10, 100, 1000)]) == pytest.approx(1.5)
