@@ -71,16 +71,16 @@ def command(item: Item, profile: schema.Profile) -> str:
     return f"eas reproduce {item.key}" + (" --profile imagenet-12" if other else "")
 
 
-def differing(name: str, entries: list[dict], needs: tuple[partly.Need, ...], profile: schema.Profile) -> list[str]:
-    """The settings in which the records of a release differ from those that a run of the profile has today."""
-    today: dict[str, dict] = {}
+def today(needs: tuple[partly.Need, ...], profile: schema.Profile) -> list[dict]:
+    """What a run of the profile would have today, as evidence with settings alone."""
+    found: dict[str, dict] = {}
     own = profile.supernet.task_dropout
     for need in needs:
         for q, reading in partly.variants(profile, need):
             settings = Run(profile, 0).variant(q, reading).settings(need.stage)
-            variant = today.setdefault(variant_name(q, reading, own.reading), {"records": {}})
+            variant = found.setdefault(variant_name(q, reading, own.reading), {"records": {}})
             variant["records"][need.stage] = {"settings": settings}
-    return reproduced.other_settings([{"variants": today}], entries)
+    return [{"variants": found}]
 
 
 def overview_and_numbers(profile: schema.Profile) -> dict[str, str]:
@@ -88,9 +88,10 @@ def overview_and_numbers(profile: schema.Profile) -> dict[str, str]:
     rows, parts, machines, other = [], [], {}, {}
     for item in ITEMS.values():
         tasks = tasks_for(item, profile)
-        name, entries, published = reproduced.expected(item, profile.name, tasks) if tasks else ("", [], {})
+        like = today(item.needs, profile)
+        name, entries, published = reproduced.expected(item, profile.name, tasks, like) if tasks else ("", [], {})
         if name:
-            other.setdefault(name, set()).update(differing(name, entries, item.needs, profile))
+            other.setdefault(name, set()).update(reproduced.other_settings(like, entries))
             minutes = sum(partly.seconds(entry, item.needs, profile) for entry in entries) / len(entries) / 60
             where = f"`releases/{name}`, seeds {', '.join(map(str, published))}"
             took = f"{minutes:.0f}"

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from scipy import stats
+from scipy.special import stdtrit
 
 from eas_core.base import files
 from eas_core.base.errors import DataError
@@ -38,22 +38,29 @@ def numbers_by_seed(wanted: Item, evidence: Sequence[dict], tasks: TaskSet) -> d
 
 
 def expected(
-    wanted: Item, profile: str, tasks: TaskSet, obtained: Sequence[dict] = ()
+    wanted: Item, profile: str, tasks: TaskSet, like: Sequence[dict]
 ) -> tuple[str, list[dict], dict[int, Numbers]]:
     """The release that says what to expect of a profile: its name, the evidence of its seeds, and their numbers.
 
-    Of those that come with the kit and have all that is needed it is one with the settings of what was ``obtained``, or
-    else that with most seeds, of equals the one named like the profile. Without any: ``("", [], {})``.
+    It is one of those that come with the kit, of seeds with all records that ``like``, evidence of what is needed, has: that
+    whose settings differ least, of equals that with most seeds. Without any: ``("", [], {})``.
     """
     found = []
-    for folder in sorted(releases_files.shipped().glob("*")) if wanted.needs else ():
+    needs = (
+        [(name, stage) for name, variant in like[0]["variants"].items() for stage in variant["records"]] if like else []
+    )
+    for folder in sorted(releases_files.shipped().glob("*")) if needs else ():
         if list(folder.glob("seed-*.json")):
-            evidence = [entry for entry in _shipped(folder) if entry["profile"] == profile]
+            evidence = [entry for entry in _shipped(folder) if entry["profile"] == profile and _has(entry, needs)]
             if numbers := numbers_by_seed(wanted, evidence, tasks):
                 entries = [entry for entry in evidence if entry["seed"] in numbers]
-                same = bool(obtained) and not other_settings(obtained, entries)
-                found.append((same, len(numbers), folder.name == profile, folder.name, entries, numbers))
-    return max(found, key=lambda one: one[:3])[3:] if found else ("", [], {})
+                found.append((-len(other_settings(like, entries)), len(numbers), folder.name, entries, numbers))
+    return max(found, key=lambda one: one[:3])[2:] if found else ("", [], {})
+
+
+def _has(entry: dict, needs: Sequence[tuple[str, str]]) -> bool:
+    """Whether a seed has the records, each of a variant and a stage."""
+    return all(stage in entry["variants"].get(name, {"records": {}})["records"] for name, stage in needs)
 
 
 @cache
@@ -73,7 +80,7 @@ def tolerance(values: Sequence[float], seeds: int) -> float:
     n = len(values)
     if len(set(values)) < 2:
         return math.nan
-    return float(stats.t.ppf(0.975, n - 1)) * float(np.std(values, ddof=1)) * math.sqrt(1 / n + 1 / seeds)
+    return float(stdtrit(n - 1, 0.975)) * float(np.std(values, ddof=1)) * math.sqrt(1 / n + 1 / seeds)
 
 
 def _text(value: float) -> str:
