@@ -51,7 +51,7 @@ def _fingerprint(supernet: Supernet) -> bytes:
     """Changes with any weight."""
     content = hashlib.blake2b(repr(supernet.space).encode())
     for weight in supernet.parameters():
-        content.update(weight.detach().cpu().flatten().view(torch.uint8).numpy())
+        content.update(weight.detach().cpu().flatten().numpy().tobytes())
     return content.digest()
 
 

@@ -6,7 +6,7 @@ MobileNetV3 (https://arxiv.org/abs/1905.02244) as once-for-all builds it, with n
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from eas_core.network.norm import BatchNorm2d
 from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, Architecture, SearchSpace, make_divisible
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 class SqueezeExcite(nn.Module):
@@ -133,7 +135,7 @@ class _Activation(nn.Module):
         return F.relu_(x) if activation == "relu" else F.hardswish(x, inplace=True)
 
 
-def _sharing(module: nn.Module) -> Any:
+def _sharing(module: Part) -> Part:
     """A module of its own, and so its parts, that hold the same tensors: built in a twentieth of the time."""
     twin = copy.copy(module)
     twin.__dict__ |= {name: dict(getattr(module, name)) for name in ("_parameters", "_buffers")}

@@ -128,7 +128,7 @@ class Supernet(nn.Module):
         with torch.random.fork_rng(
             devices=[]
         ):  # weights are drawn, and overwritten at once: no stream of others moves on
-            network = Network(self.space, architecture).to(device, memory_format=torch.channels_last)
+            network = Network(self.space, architecture).to(device).to(memory_format=torch.channels_last)
         network.stem.load_state_dict(self.stem.state_dict())
         network.head.load_state_dict(self.head.state_dict())
         active = (block for i, block in enumerate(self.blocks) if architecture.active(i))
