@@ -105,7 +105,7 @@ def _trained(arranged: list[tuple[Seen, str]], report: Report) -> list[tuple[See
         counts[one.named.label][split] += 1
     for label, of in sorted(counts.items()):
         if not of["train"]:
-            report.add("untrained", label)
+            report.add("untrained", label, f"pictures in other splits {of.total()}")
         elif not of["test"]:
             report.add("few" if of.total() < 3 else "untested", label)
         elif of.total() == 2:

@@ -124,7 +124,7 @@ def in_csv(path: Path, report: Report) -> list[Named]:
         real = os.path.realpath(root / name)
         if "\0" in name or not Path(real).is_relative_to(os.path.realpath(root)):
             raise DataError(f"{where}: path {name!r:.160} leads out of {root}; put the CSV above all its pictures")
-        one = Named(Path(os.path.normpath(name)).as_posix(), label, row["task"] or None, split)
+        one = Named(Path(os.path.relpath(root / name, root)).as_posix(), label, row["task"] or None, split)
         before = named.setdefault(one.path, one)
         if before is not one:
             if before != one:

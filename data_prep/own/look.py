@@ -49,8 +49,9 @@ def _look(root: Path, one: Named) -> tuple[Seen | None, list[tuple[str, str]]]:
     try:
         size = path.stat().st_size
         if size > LARGEST_FILE:
-            kind = "bomb" if path.suffix.lower() in Image.registered_extensions() else "other"
-            return None, [(kind, f"a file of {size:,} bytes, at most {LARGEST_FILE:,}")]
+            return None, [
+                ("bomb" if _called_picture(path) else "other", f"a file of {size:,} bytes, at most {LARGEST_FILE:,}")
+            ]
         data = path.read_bytes()
     except OSError as error:
         return None, [("unreadable", error.strerror or "")]
@@ -63,8 +64,13 @@ def _look(root: Path, one: Named) -> tuple[Seen | None, list[tuple[str, str]]]:
     except pictures.TooLarge as error:
         return None, [("bomb", str(error))]
     except Exception as error:  # n_frames and EXIF of damaged bytes raise many kinds
-        picture = path.suffix.lower() in Image.registered_extensions()
         why = "empty file" if not data else " ".join(str(error).split())[:100] or type(error).__name__
-        return None, [("damaged", why) if picture or "not an image" not in why else ("other", "")]
+        return None, [("damaged", why) if _called_picture(path) or why != "not an image" else ("other", "")]
     looks = int(str(imagehash.phash(image)), 16)
     return Seen(one, hashlib.sha256(data).hexdigest(), looks, image.width, image.height), notes
+
+
+def _called_picture(path: Path) -> bool:
+    """Whether a file's name says that it is a picture."""
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    return kind is not None and kind not in pictures.DRAWINGS

@@ -12,7 +12,7 @@ KINDS = {
     "link": "links that lead nowhere, or to a folder that was read already: left out",
     "name": "names that are not UTF-8: left out",
     "no class": "pictures that lie in no class's folder: left out",
-    "beside": "folders beside ready-made train/val/test: left out",
+    "beside": "files in folders beside ready-made train/val/test: left out",
     "empty": "class folders without a picture that can be used: left out; add pictures or remove the folder",
     "untrained": "classes without a training picture: left out; add pictures",
     "few": "classes with fewer pictures than splits: one goes to train, two to train and test",

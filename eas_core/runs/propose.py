@@ -32,7 +32,8 @@ SPACES: tuple[dict[str, Any], ...] = (
     {"resolution": 32, **_DEMO, "strides": (1, 2, 2, 1, 1)},
 )
 LARGEST = {"minutes": 32, "hour": 64, "night": 96}  # resolution that is tried first
-EFFORT = {"minutes": (100, 3, 2), "hour": (400, 5, 4), "night": (1000, 5, 4)}  # generator's steps, budgets, candidates
+EFFORT = {"minutes": (100, 2, 3, 2), "hour": (400, 4, 5, 4), "night": (1000, 4, 5, 4)}
+#  the generator's steps and scenarios of each, budgets, candidates
 
 
 def propose(
@@ -49,7 +50,7 @@ def propose(
         times = rehearsal(profile, prepared.labels, device)
         one = times.training(profile, pictures)
         rest = times.total(profile, pictures) - one + prepared.seconds
-        batches = pictures / min(profile.teacher.batch_size, pictures)
+        batches = pictures // min(profile.teacher.batch_size, pictures)
         least = STEPS / (PASSES["teacher"] * batches)
         multiple = min(MOST, (USED * TIMES[time] - rest) / one)
         if multiple >= least:
@@ -60,7 +61,7 @@ def propose(
 
 def _profile(name: str, prepared: Prepared, space: dict[str, Any], time: str, multiple: float) -> Profile:
     """The settings, with :data:`PASSES` times ``multiple``."""
-    steps, levels, candidates = EFFORT[time]
+    steps, scenarios, levels, candidates = EFFORT[time]
     passes = {stage: float(f"{multiple * epochs:.3g}") for stage, epochs in PASSES.items()}
     adamw = {"kind": "adamw", "lr": 0.003, "weight_decay": 0.01}
     classes = sum(map(len, prepared.groups.values()))
@@ -99,7 +100,7 @@ def _profile(name: str, prepared: Prepared, space: dict[str, Any], time: str, mu
             "optimizer": {"kind": "adam", "lr": 0.003},
             "budget": [_digits(ends[0]), _digits(ends[1])],
             "lam": _digits(5 / (high - low) ** 2),  # about what the profiles have: the cost's error counts by its share
-            "scenarios_per_step": min(4, max(2, len(prepared.groups))),
+            "scenarios_per_step": scenarios,
             "cost_scenarios": 60,
             "task_images": 32,
             "context_images": 32,

@@ -58,7 +58,7 @@ class Times:
 
     def training(self, profile: Profile, pictures: int) -> float:
         """Seconds of the teacher's and the supernet's training on so many pictures, the teacher's logits included."""
-        batches = [pictures / min(settings.batch_size, pictures) for settings in (profile.teacher, profile.supernet)]
+        batches = [pictures // min(settings.batch_size, pictures) for settings in (profile.teacher, profile.supernet)]
         stages = zip(profile.supernet.stages, self.supernet, strict=True)
         steps = profile.teacher.epochs * batches[0] * self.teacher
         steps += sum(stage.epochs * batches[1] * seconds for stage, seconds in stages)
