@@ -495,7 +495,7 @@ def times(step: float):
 
 def test_the_settings_fill_four_fifths_of_the_time(drawn):
     few = prepared(drawn)[0]
-    made = replace(few, labels={split: numbers * 100 for split, numbers in few.labels.items()})
+    made = replace(few, labels={split: numbers * 300 for split, numbers in few.labels.items()})
     for time, step in {"minutes": 0.5, "hour": 0.5, "night": 5.0}.items():
         profile, seconds = propose.propose("my", made, time, "cpu", times(step))
         assert 0.7 * propose.TIMES[time] < seconds <= 0.81 * propose.TIMES[time]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from eas_core.base import files
 from eas_core.base.errors import EASError
 
 WRITTEN = "# Written by eas init"  # the first words of a profile that may be written over
+
+BUSY = 0.7  # of a core: with less than this for us, other programs are at work too
 
 
 def init(options: Namespace) -> None:
@@ -30,7 +33,9 @@ def init(options: Namespace) -> None:
     from eas_core.runs.propose import TIMES, propose
     from eas_core.runs.run import usable_device
 
-    profile, seconds = propose(name, prepared, options.time, usable_device(options.device))
+    device, started, worked = usable_device(options.device), time.monotonic(), time.process_time()
+    profile, seconds = propose(name, prepared, options.time, device)
+    share = (time.process_time() - worked) / (time.monotonic() - started)
     expected = f"{seconds / 60:.1f} minutes"
     listed = out.with_suffix(".csv").absolute()
     data = profile.data.model_copy(update={"listing": str(listed)})
@@ -49,8 +54,9 @@ def init(options: Namespace) -> None:
     print(f"{space.resolution} x {space.resolution} pixels, widths {', '.join(map(str, space.widths))}, ", end="")
     print(f"teacher {profile.teacher.epochs:g} epochs, last stage of the supernet {passes:g}, ", end="")
     print(f"budgets {', '.join(f'{budget:g}' for budget in profile.specialize.budgets)} M multiply-adds")
+    busy = f" (the machine is busy: we had {100 * share:.0f} % of one core)" if device == "cpu" and share < BUSY else ""
     late = ", longer than asked: there are many pictures for this machine" if seconds > TIMES[options.time] else ""
-    print(f"expected: {expected}{late}; start it with eas run --profile {options.out}")
+    print(f"expected: {expected}{busy}{late}; start it with eas run --profile {options.out}")
 
 
 def _out(out: str) -> tuple[Path, str]:

@@ -21,7 +21,8 @@ PASSES = {
     "depth": 1.5,
     "width": 6.0,
 }  # epochs, of the profile demo; multiplied by one number
-STEPS = 100  # of the teacher, at least: with fewer a smaller network is taken
+STEPS = 200  # of the teacher, at least: with fewer a smaller network is taken
+FEW = 5000  # training pictures
 MOST = 40.0  # the largest multiple of PASSES
 _DEMO: dict[str, Any] = {"first_width": 8, "widths": (8, 16, 32, 32, 48), "final_width": 160, "head_width": 160}
 _HALF: dict[str, Any] = {"first_width": 16, "widths": (16, 24, 40, 56, 80), "final_width": 480, "head_width": 640}
@@ -32,8 +33,8 @@ SPACES: tuple[dict[str, Any], ...] = (
     {"resolution": 32, **_DEMO, "strides": (1, 2, 2, 1, 1)},
 )
 LARGEST = {"minutes": 32, "hour": 64, "night": 96}  # resolution that is tried first
+#: The generator's steps and the scenarios of a step, budgets, candidates of a scenario.
 EFFORT = {"minutes": (100, 2, 3, 2), "hour": (400, 4, 5, 4), "night": (1000, 4, 5, 4)}
-#  the generator's steps and scenarios of each, budgets, candidates
 
 
 def propose(
@@ -65,6 +66,7 @@ def _profile(name: str, prepared: Prepared, space: dict[str, Any], time: str, mu
     passes = {stage: float(f"{multiple * epochs:.3g}") for stage, epochs in PASSES.items()}
     adamw = {"kind": "adamw", "lr": 0.003, "weight_decay": 0.01}
     classes = sum(map(len, prepared.groups.values()))
+    batch_size = 32 if len(prepared.labels["train"]) < FEW else 64  # few pictures: rather more steps
     whole = {"num_classes": classes, "stem_width": 16, "stem_stride": 2, **space}
     low, high = budget_range(SearchSpace(**whole))
     ends = low + 0.02 * (high - low), high - 0.02 * (high - low)
@@ -85,10 +87,10 @@ def _profile(name: str, prepared: Prepared, space: dict[str, Any], time: str, mu
             "sampling": "balanced",
         },
         "space": whole,
-        "teacher": {"epochs": passes["teacher"], "batch_size": 64, "warmup": 0.05, "optimizer": adamw},
+        "teacher": {"epochs": passes["teacher"], "batch_size": batch_size, "warmup": 0.05, "optimizer": adamw},
         "supernet": {
             "stages": [{**stage, "kernels": [3, 5, 7], "epochs": passes[str(stage["name"])]} for stage in shrinking],
-            "batch_size": 64,
+            "batch_size": batch_size,
             "warmup": 0.1,
             "cached_teacher": True,
             "optimizer": adamw,
