@@ -496,15 +496,15 @@ def times(step: float):
 def test_the_settings_fill_four_fifths_of_the_time(drawn):
     few = prepared(drawn)[0]
     made = replace(few, labels={split: numbers * 300 for split, numbers in few.labels.items()})
-    for time, step in {"minutes": 0.5, "hour": 0.5, "night": 5.0}.items():
+    for time, step in {"minutes": 0.2, "hour": 0.5, "night": 5.0}.items():
         profile, seconds = propose.propose("my", made, time, "cpu", times(step))
         assert 0.7 * propose.TIMES[time] < seconds <= 0.81 * propose.TIMES[time]
         assert profile.space.resolution == 32  # the pictures have 40 pixels
-        assert profile.specialize.images_per_class == 50 and profile.data.sampling == "balanced"
+        assert profile.specialize.images_per_class == 150 and profile.data.sampling == "balanced"
     assert profile.supernet.stages[2].epochs == pytest.approx(2 * profile.teacher.epochs, rel=0.01)
     profile, seconds = propose.propose("my", few, "night", "cpu", times(0.1))
     assert profile.specialize.images_per_class is None
-    assert profile.teacher.epochs == propose.MOST * propose.PASSES["teacher"] and seconds < propose.TIMES["night"] / 2
+    assert profile.teacher.epochs == propose.STEPS and seconds < propose.TIMES["night"] / 2
 
 
 def test_a_smaller_space_is_taken_where_the_time_is_too_short_and_the_smallest_may_take_longer(drawn):

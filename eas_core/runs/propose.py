@@ -23,7 +23,7 @@ PASSES = {
 }  # epochs, of the profile demo; multiplied by one number
 STEPS = 200  # of the teacher, at least: with fewer a smaller network is taken
 FEW = 5000  # training pictures
-MOST = 40.0  # the largest multiple of PASSES
+MOST = 40.0  # the largest multiple of PASSES, unless so few pictures need more for STEPS
 _DEMO: dict[str, Any] = {"first_width": 8, "widths": (8, 16, 32, 32, 48), "final_width": 160, "head_width": 160}
 _HALF: dict[str, Any] = {"first_width": 16, "widths": (16, 24, 40, 56, 80), "final_width": 480, "head_width": 640}
 #: Spaces from the largest to the smallest: those of the profiles demo and tiny-imagenet-10, and a larger picture for it.
@@ -53,7 +53,7 @@ def propose(
         rest = times.total(profile, pictures) - one + prepared.seconds
         batches = pictures // min(profile.teacher.batch_size, pictures)
         least = STEPS / (PASSES["teacher"] * batches)
-        multiple = min(MOST, (USED * TIMES[time] - rest) / one)
+        multiple = min(max(MOST, least), (USED * TIMES[time] - rest) / one)
         if multiple >= least:
             break
     profile = _profile(name, prepared, space, time, max(multiple, least))
