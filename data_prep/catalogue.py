@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from data_prep import imagenet, shapes10, tiny_imagenet
+from data_prep.own import listing
+from data_prep.own.groups import readable
 from data_prep.partition import Labelled
 
 
@@ -19,6 +22,9 @@ class Wanted(NamedTuple):
     resolution: int  # pixels
     seed: int
     cache: Path  # a folder for what must be downloaded
+    listing: str = ""  # of somebody's own pictures: the CSV that names them
+    groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})  # their tasks
+    digest: str | None = None  # which list it must be
 
 
 @dataclass(frozen=True)
@@ -30,19 +36,26 @@ class Source:
     image.
     """
 
-    tasks: Mapping[str, tuple[str, ...]]  # task -> its classes, as the source names them
+    tasks: Mapping[str, tuple[str, ...]]  # task -> its classes, as the source names them; empty: a profile names them
     make: Callable[[Wanted], dict[str, Labelled]] | None = None
     names: Mapping[str, str] = field(default_factory=dict)  # of a class, where it has one that is easier to read
     check: Callable[[str], None] | None = None
+
+    @property
+    def listed(self) -> bool:
+        """Whether a profile says which pictures there are, and their tasks."""
+        return not self.tasks
 
     @property
     def packed(self) -> bool:
         """Whether photographs are packed beforehand and decoded during the training."""
         return self.make is None
 
-    def readable_tasks(self) -> dict[str, tuple[str, ...]]:
-        """The tasks with readable names of their classes."""
-        return {task: tuple(self.names.get(c, c) for c in classes) for task, classes in self.tasks.items()}
+    def readable_tasks(self, groups: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """The tasks, or those that a profile names, with readable names of their classes."""
+        tasks = self.tasks or groups
+        names = self.names or readable(tasks)
+        return {task: tuple(names.get(c, c) for c in classes) for task, classes in tasks.items()}
 
 
 def _shapes10(wanted: Wanted) -> dict[str, Labelled]:
@@ -54,11 +67,17 @@ def _tiny_imagenet(wanted: Wanted) -> dict[str, Labelled]:
     return tiny_imagenet.splits(wanted.path, wanted.per_class, wanted.resolution, wanted.seed, wanted.cache)
 
 
+def _pictures(wanted: Wanted) -> dict[str, Labelled]:
+    path, groups = wanted.path or "", wanted.groups
+    return listing.splits(path, wanted.listing, groups, wanted.digest, wanted.resolution)
+
+
 #: The data sources by the name that a profile gives as ``data.source``.
 #:
 #: :meta hide-value:
 SOURCES: dict[str, Source] = {
     "shapes10": Source(shapes10.TASKS, _shapes10),
     "tiny-imagenet": Source(tiny_imagenet.TASKS, _tiny_imagenet, tiny_imagenet.CLASS_NAMES, tiny_imagenet.check),
+    "pictures": Source({}, _pictures, check=listing.check),
     **{name: Source(tasks, names=imagenet.CLASS_NAMES) for name, tasks in imagenet.TASKS.items()},
 }

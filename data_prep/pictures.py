@@ -1,7 +1,8 @@
 """Decodes a photograph to 8-bit RGB: one rule for all data sources, whatever a file is called.
 
-Files are what Pillow opens: JPEG, PNG, WebP, TIFF, ...; of several frames the first is taken. Colours are as in
-torchvision's ImageFolder: neither EXIF's orientation, nor transparency, nor a colour profile is heeded.
+Files are what Pillow opens: JPEG, PNG, WebP, TIFF, ...; of several frames the first is taken. Drawings that Pillow hands on
+to other programs (EPS, WMF) are no images here. Colours are as in torchvision's ImageFolder: neither transparency nor a
+colour profile is heeded, and EXIF's orientation only if asked for, as for somebody's own pictures.
 
 | Pillow's mode | becomes |
 | --- | --- |
@@ -20,23 +21,64 @@ The upper byte undoes the usual way of making 16 bits of 8, a multiplication by 
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+
+ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+LARGEST = Image.MAX_IMAGE_PIXELS or 2**26  # pixels of one image: more is refused before it is unpacked
+DRAWINGS = ("EPS", "WMF", "EMF")
 
 VERSION = 2  # of the rule: other pixels for the same file; 1 clipped 16-bit grey
 
 
-def decode(data: bytes) -> Image.Image:
-    """The photograph in a file's bytes, mode RGB; ValueError, in one line, if they are damaged, cut short or no image."""
+class TooLarge(ValueError):
+    """An image that unpacks to more than :data:`LARGEST` pixels."""
+
+
+def opened(data: bytes) -> Image.Image:
+    """The image in a file's bytes, not decoded yet; ValueError if it is none, TooLarge if it has too many pixels."""
     try:
-        return to_rgb(Image.open(io.BytesIO(data)))
-    except MemoryError:  # no fault of the photograph's
-        raise
+        image = Image.open(io.BytesIO(data))
     except Image.UnidentifiedImageError:
         raise ValueError("not an image") from None
+    except Image.DecompressionBombError as error:
+        raise TooLarge(f"{error}".split(",")[0]) from None
+    if image.width * image.height > LARGEST:
+        raise TooLarge(f"{image.width} x {image.height} pixels, at most {LARGEST:,}")
+    if image.format in DRAWINGS:
+        raise ValueError("not an image")
+    return image
+
+
+def decode(data: bytes, upright: bool = False) -> Image.Image:
+    """The photograph in a file's bytes, mode RGB; ValueError, in one line, if they are damaged, cut short or no image.
+
+    ``upright``: turned and mirrored as EXIF's orientation says.
+    """
+    try:
+        image = opened(data)
+        return to_rgb(ImageOps.exif_transpose(image) if upright else image)
+    except (MemoryError, TooLarge):  # the first is no fault of the photograph's
+        raise
     except Exception as error:  # decoders raise many kinds for damaged bytes
         raise ValueError(f"{' '.join(str(error).split()) or type(error).__name__:.100}") from None
+
+
+def square(image: Image.Image, resolution: int) -> Image.Image:
+    """The largest square in the centre of an image, resized to ``resolution`` pixels (bicubic, antialiased)."""
+    return ImageOps.fit(image, (resolution, resolution), Image.Resampling.BICUBIC)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without what Pillow says of odd files on standard error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -1,10 +1,9 @@
-"""The command line, ``eas``: run, tasks, prepare, cost, specialize, evaluate, export, report, claims,
-reproduce, release, restore.
+"""The command line, ``eas``; :mod:`~eas_core.cli.options` lists its commands, from ``eas init`` to ``eas release``.
 
 In: words. Out: what was asked for on standard output, and one line on standard error for anything that is wrong.
 
 - :func:`main` runs a command; :mod:`~eas_core.cli.options` what each command takes
-- :mod:`~eas_core.cli.commands` what each command does
+- :mod:`~eas_core.cli.commands` what each command does, :mod:`~eas_core.cli.own` what ``eas init`` does
 
 Modules that import PyTorch or pandas, which takes seconds, are imported once all that can be wrong with the options has
 been looked at.

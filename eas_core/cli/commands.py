@@ -244,6 +244,13 @@ def report(options: Namespace) -> None:
 
     record = store.finished(path, "results")
     print(result_tables.results_table(record, run.tasks).to_string())
+    if run.data.listing is not None:  # of somebody's own pictures, whose classes differ in size
+        from eas_core.data import sources
+        from eas_core.show import class_tables
+
+        labels = sources.listed_labels(run.data, "test")
+        print(class_tables.balanced_table(record, run.tasks, labels).to_string())
+        print(class_tables.class_table(record, run.tasks, labels).to_string())
 
 
 def _planned(options: Namespace) -> list[Run]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from eas_core import __version__
-from eas_core.cli import commands
+from eas_core.cli import commands, own
 from eas_core.settings.stages import METHODS, STAGES
 
 
@@ -118,6 +118,22 @@ _RUN = (
         "--deterministic", action="store_true", help="the same bits each time on a GPU too, more slowly (CPU: always)"
     ),
 )
+_INIT = (
+    _option(
+        "folder",
+        metavar="FOLDER",
+        help="pictures, a folder for each class, as deep as they come; or a CSV with path, label, and if wanted task and split",
+    ),
+    _option("--out", required=True, metavar="FILE.yaml", help="the profile to write; a list and a report go beside it"),
+    _option(
+        "--tasks",
+        default="first",
+        metavar="HOW",
+        help="first (default): the classes of a folder at the top are a task; one: all are one task; or a YAML file, "
+        "task: [class, ...]",
+    ),
+    _option("--time", default="minutes", choices=("minutes", "hour", "night"), help="how long a run may take"),
+)
 _PREPARE = (
     _option(
         "--source",
@@ -171,6 +187,12 @@ def _out(text: str, required: bool = True) -> Callable[[argparse.ArgumentParser]
 #:
 #: :meta hide-value:
 COMMANDS = {
+    "init": (
+        own.init,
+        _INIT,
+        "look at your own pictures, split them, and write a profile whose run fits a time on this machine; --seed is that "
+        "of the splits",
+    ),
     "run": (
         commands.run,
         _RUN,

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_prep import SPLITS
 from data_prep.catalogue import SOURCES
 from data_prep.imagenet.index import describe
+from data_prep.own import listing
 from eas_core.base import records
 from eas_core.base.errors import DataError
 from eas_core.data.tasks import TaskSet
@@ -16,12 +17,20 @@ from eas_core.settings.stages import versions
 
 def task_set(settings: schema.Data) -> TaskSet:
     """The tasks of a data source, with readable class names."""
-    return TaskSet.from_groups(SOURCES[settings.source].readable_tasks())
+    return TaskSet.from_groups(SOURCES[settings.source].readable_tasks(settings.groups or {}))
 
 
 def class_ids(settings: schema.Data) -> dict[str, tuple[str, ...]]:
     """Tasks and their classes as the source names them: WordNet ids for photographs, plain names for drawn images."""
-    return dict(SOURCES[settings.source].tasks)
+    return dict(SOURCES[settings.source].tasks or settings.groups or {})
+
+
+def listed_labels(settings: schema.Data, split: str) -> list[int]:
+    """The class numbers of a split of ``pictures``, sorted as its images are; its list that is not there raises
+    :class:`DataError`."""
+    numbers = {label: number for number, (_, label) in enumerate(listing.pairs(class_ids(settings)))}
+    rows = listing.read(settings.listing or "", settings.digest)
+    return [numbers[named.label] for named, _ in rows if named.split == split]
 
 
 def cache(settings: schema.Data, resolution: int, folder: Path) -> dict[str, Path]:
@@ -30,6 +39,8 @@ def cache(settings: schema.Data, resolution: int, folder: Path) -> dict[str, Pat
     The folder in it is named by the settings and by the version of the stage ``data``.
     """
     relevant = settings.model_dump(include={"source", "seed", "train_per_class", "valid_per_class", "test_per_class"})
+    if settings.digest is not None:
+        relevant["digest"] = settings.digest
     own = Path(folder) / f"{settings.source}-{resolution}-{records.key({**relevant, 'versions': versions('data')})}"
     return {name: own / f"{name}.safetensors" for name in SPLITS}
 

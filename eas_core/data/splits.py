@@ -99,7 +99,8 @@ def load(settings: schema.Data, resolution: int, cache: Path, names: tuple[str, 
         if settings.seed is None:
             raise DataError("data.seed: null stands for a run's own seed, and here is no run")
         per_class = {name: getattr(settings, f"{name}_per_class") for name in SPLITS}
-        wanted = Wanted(settings.path, per_class, resolution, settings.seed, Path(cache))
+        own = settings.listing or "", settings.groups or {}, settings.digest
+        wanted = Wanted(settings.path, per_class, resolution, settings.seed, Path(cache), *own)
         for name, (images, labels) in make(wanted).items():
             digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
             tensors = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels)}
@@ -206,3 +207,23 @@ def augmented(
 def epoch_order(n: int, epoch: int, seed: int, name: str) -> Tensor:
     """The random order of ``n`` images in one epoch; the same whenever it is asked for. Do not change it in place."""
     return torch.randperm(n, generator=rng(seed, name, "order", epoch))
+
+
+@lru_cache(maxsize=4)
+def balanced_order(split: Split, epoch: int, seed: int, name: str) -> Tensor:
+    """As many images as the split has, (n,), of each class n / C, one more or one less, in a random order.
+
+    Of a larger class it has a part, another one in each epoch; those of a smaller class it has repeatedly, each about as often.
+    """
+    draw, labels = rng(seed, name, "order", epoch), split.labels.cpu()
+    classes = labels.unique()
+    shares = torch.full((len(classes),), len(labels) // len(classes))
+    shares[torch.randperm(len(classes), generator=draw)[: len(labels) % len(classes)]] += 1
+    chosen = []
+    for label, share in zip(classes, shares.tolist(), strict=True):
+        own = (labels == label).nonzero().flatten()
+        rounds = -(-share // len(own))
+        chosen += [own[torch.randperm(len(own), generator=draw)] for _ in range(rounds - 1)]
+        chosen.append(own[torch.randperm(len(own), generator=draw)][: share - (rounds - 1) * len(own)])
+    order = torch.cat(chosen)
+    return order[torch.randperm(len(order), generator=draw)]

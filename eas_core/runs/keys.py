@@ -18,7 +18,7 @@ def settings_behind(stage: str, profile: schema.Profile, seed: int, whole: bool 
         settings["data"]["seed"] = seed
         if not whole and seed == type(profile.data).model_fields["seed"].default:
             del settings["data"]["seed"]
-    for name in ("path", "digest"):  # where photographs lie changes no result, which they are does
+    for name in ("path", "listing", "digest"):  # where photographs lie changes no result, which they are does
         settings["data"].pop(name, None)
     digest = sources.pack_digest(profile.data.drawn_with(seed))
     if digest is not None:

@@ -28,6 +28,7 @@ Positive = Annotated[float, Field(gt=0, lt=1e9)]
 NotNegative = Annotated[float, Field(ge=0, lt=1e9)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 PACKED = tuple(name for name, source in SOURCES.items() if source.packed)
+LISTED = tuple(name for name, source in SOURCES.items() if source.listed)
 
 
 class Settings(BaseModel):
@@ -47,14 +48,18 @@ class Data(Settings):
     #: ``null``: the run's own seed, so that each seed has images of its own.
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = 0
     #: Training images of a class; of photographs at most so many. The three numbers must not be given for imagenet-10 and
-    #: imagenet-12, whose splits are as ``eas prepare`` packed them, and must be given for all else.
+    #: imagenet-12, whose splits are as ``eas prepare`` packed them, nor for pictures, and must be given for all else.
     train_per_class: Count | None = None
     #: Images of a class held out for the generator's training and the choice of networks.
     valid_per_class: Count | None = None
     #: Images of a class for the final evaluation.
     test_per_class: Count | None = None
-    #: Identifies the packed photographs of imagenet-10 or imagenet-12. A run writes it into records; if it is given, other
-    #: photographs are refused.
+    #: Of ``pictures``, the CSV that ``eas init`` wrote; it names each picture in ``path`` with its class and split.
+    listing: str | None = None
+    #: Of ``pictures``, the tasks and the classes of each, as ``listing`` names them.
+    groups: dict[str, tuple[str, ...]] | None = None
+    #: Identifies the packed photographs of imagenet-10 or imagenet-12, or the ``listing`` of pictures. A run writes it into
+    #: records; if it is given, other photographs are refused.
     digest: Annotated[str, Field(pattern="^[0-9a-f]{10}$")] | None = None
     #: Small translations, or random resized crops with mirroring.
     augment: Literal["shift", "crop"]
@@ -62,6 +67,9 @@ class Data(Settings):
     shift: Annotated[int, Field(ge=0, le=32)] = 2
     #: The smallest crop, as a share of the image.
     min_area: Annotated[float, Field(gt=0, le=1)] = 0.35
+
+    #: Whether an epoch shows each training image once, or about as many of each class, those of small ones repeatedly.
+    sampling: Literal["plain", "balanced"] = "plain"
 
     def drawn_with(self, seed: int) -> Data:
         """The section with a seed: its own, or else that of a run."""
@@ -379,8 +387,18 @@ def wrong_data(data: Data) -> str:
         value = getattr(data, name)
         if data.source in PACKED and value is not None:
             return f"data.{name} = {value}: must not be given, {data.source}'s splits are as eas prepare packed them"
-        if data.source not in PACKED and value is None:
+        if data.source in LISTED and value is not None:
+            return f"data.{name} = {value}: must not be given, data.listing says which split a picture is in"
+        if data.source not in (*PACKED, *LISTED) and value is None:
             return f"data.{name}: needed for {data.source}, a number of images"
-    if data.digest is not None and data.source not in PACKED:
-        return f"data.digest = {data.digest}: only for {' and '.join(PACKED)}, whose photographs it tells apart"
+    for name in ("path", "listing", "groups", "digest"):
+        given = getattr(data, name) is not None
+        if data.source in LISTED and not given:
+            return f"data.{name}: needed for {data.source}; eas init FOLDER --out my.yaml writes a profile that has it"
+        if name in ("listing", "groups") and given and data.source not in LISTED:
+            return f"data.{name}: only for {' and '.join(LISTED)}"
+    if data.digest is not None and data.source not in (*PACKED, *LISTED):
+        return (
+            f"data.digest = {data.digest}: only for {', '.join((*PACKED, *LISTED))}, whose photographs it tells apart"
+        )
     return ""

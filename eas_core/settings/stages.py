@@ -240,6 +240,7 @@ _LISTED = (
 NO_RESULT = {
     "name": "it is part of the path, before the key",
     "data.path": "where photographs lie; which they are says data.digest",
+    "data.listing": "as data.path",
     "supernet.stages.name": "a label for figures",
     "evaluation.batch_size": "each image is scored by itself: memory and rounding",
 }

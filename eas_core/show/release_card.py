@@ -6,6 +6,7 @@ import json
 import shlex
 
 from data_prep.catalogue import SOURCES
+from eas_core.data import sources
 from eas_core.evidence import claims, compare, queries
 from eas_core.evidence.words import counted, listed, readable
 from eas_core.runs.releases_files import MANIFEST, PAIRS, PROFILE, seed_file
@@ -66,7 +67,7 @@ def _files(files: list[str], seeds: list[int], weights: int) -> str:
 
 def _scenario(profile: schema.Profile) -> tuple[str, float]:
     budgets = profile.specialize.budgets
-    return next(iter(SOURCES[profile.data.source].tasks)), budgets[len(budgets) // 2]
+    return next(iter(sources.class_ids(profile.data))), budgets[len(budgets) // 2]
 
 
 def _use(name: str, profile: schema.Profile) -> str:
@@ -161,7 +162,7 @@ about settings of the generator: `benchmarks/results/recipes.json` of the projec
 
 def _data(profile: schema.Profile) -> str:
     data, source = profile.data, SOURCES[profile.data.source]
-    tasks = source.readable_tasks()
+    tasks = source.readable_tasks(data.groups or {})
     lines = [DRAWN if source.make and not source.check else PHOTOGRAPHS.format(source=data.source)]
     sizes = [
         f"{getattr(data, f'{split}_per_class')} {words}"

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from eas_core.base.devices import ALONE, Devices
 from eas_core.base.random import rng
-from eas_core.data.splits import Split, augmented, epoch_order, normalise
+from eas_core.data.splits import Split, augmented, balanced_order, epoch_order, normalise
 from eas_core.data.task_dropout import apply_mask, own_task_logits, task_dropout_mask
 from eas_core.data.tasks import TaskSet
 from eas_core.network.norm import synchronised
@@ -47,7 +47,10 @@ def batch(
 
     def indices(step: int) -> Tensor:
         epoch, position = divmod(step, len(split) // batch_size)
-        order = epoch_order(len(split), epoch, seed, name)
+        if settings.sampling == "balanced":
+            order = balanced_order(split, epoch, seed, name)
+        else:
+            order = epoch_order(len(split), epoch, seed, name)
         return devices.share(order[position * batch_size : (position + 1) * batch_size])
 
     images = augmented(split, step, indices, settings, lambda step: rng(seed, name, "augment", step), devices)
