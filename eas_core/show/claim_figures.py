@@ -8,6 +8,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from eas_core.base.errors import DataError
@@ -24,12 +25,14 @@ LOOKS: dict[str, dict[str, Any]] = {  # verdict: its colour and marker
 
 
 @styled
-def forest(claims: Sequence[Claim]) -> Figure:
+def forest(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> Figure:
     """Every claim that is a difference of accuracies, a row each: the difference in points with its 95 % interval.
 
     Colour and marker are the verdict. A short dotted line is the margin that the claim allows for, a star the paper's
-    difference on its own data. Claims of another kind are left out; if none is left, :class:`DataError` says so.
+    difference on its own data. Claims of another kind are left out; if none is left, :class:`DataError` says so. With
+    this run's claims as ``own`` beside those of a release, they are the thin hollow markers below.
     """
+    mine = {claim.key: claim for claim in own if claim.estimate is not None}
     rows = [claim for claim in claims if claim.estimate is not None]
     estimates = [claim.estimate for claim in claims if claim.estimate is not None]
     if not rows:
@@ -39,6 +42,8 @@ def forest(claims: Sequence[Claim]) -> Figure:
     for y, (claim, value) in enumerate(zip(rows, estimates, strict=True)):
         bars = error_bars([(value.low, value.high)], np.array([value.mean]))
         axis.errorbar(value.mean, y, xerr=bars, capsize=3, linestyle="none", markersize=6, **LOOKS[claim.verdict])
+        if other := mine.get(claim.key):
+            _beside(axis, other, y + 0.24)
         if claim.margin:
             axis.plot([-claim.margin] * 2, [y - 0.38, y + 0.38], color="black", linestyle=":", linewidth=1.4)
         if claim.paper_points is not None:
@@ -59,12 +64,27 @@ def forest(claims: Sequence[Claim]) -> Figure:
         handles.append(
             plt.Line2D([], [], color="black", **PAPER_STYLE | {"markersize": 8}, label="paper, its own data")
         )
+    if mine:
+        hollow: dict[str, Any] = {"color": REFERENCE, "marker": "o", "fillstyle": "none", "markersize": 4.5}
+        handles.append(plt.Line2D([], [], linestyle="none", **hollow, label="this run"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.4, handletextpad=0.5)
     return figure
 
 
+def _beside(axis: Axes, claim: Claim, y: float) -> None:
+    """This run's difference and interval, small, in the colour of its own verdict."""
+    assert claim.estimate is not None  # as was asked before
+    value, look = claim.estimate, LOOKS[claim.verdict]
+    bars = error_bars([(value.low, value.high)], np.array([value.mean]))
+    style: dict[str, Any] = {**look, "fillstyle": "none", "markersize": 4.5, "elinewidth": 0.8, "alpha": 0.8}
+    axis.errorbar(value.mean, y, xerr=bars, capsize=0, linestyle="none", **style)
+
+
 def _measured_on(estimates: Sequence[Estimate]) -> str:
     """The title: test images and seeds behind a difference, and what its bar covers."""
-    images, seeds = [estimate.n for estimate in estimates], estimates[0].seeds
-    behind = f"n = {span(images, ',')} test images a difference, {counted(seeds, 'seed')}"
-    return f"{behind}; bars: 95 % interval over images{' and seeds' if seeds > 1 else ' only'}"
+    images, seeds = [estimate.n for estimate in estimates], [estimate.seeds for estimate in estimates]
+    behind = f"n = {span(images, ',')} test images a difference"
+    if min(seeds) == max(seeds):
+        over = "images and seeds" if seeds[0] > 1 else "images only"
+        return f"{behind}, {counted(seeds[0], 'seed')}; bars: 95 % interval over {over}"
+    return f"{behind}, {span(seeds, 'd')} seeds; bars: 95 % interval over images and, from two seeds, over seeds"

@@ -10,6 +10,12 @@ from eas_core.evidence.verdicts import FAILS, HOLDS, NOT_MEASURED, OPEN, VERDICT
 from eas_core.evidence.words import listed
 
 
+def leading(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> list[Claim]:
+    """The claims of a release, each of which it has no records for as this run judged it (``own``)."""
+    beside = {claim.key: claim for claim in own}
+    return [beside.get(claim.key, claim) if claim.verdict == NOT_MEASURED else claim for claim in claims]
+
+
 def claims_table(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> pd.DataFrame:
     """A row a claim: what it says in short, the paper's number and place, this run's, the verdict.
 
@@ -80,13 +86,30 @@ def summary(claims: Sequence[Claim]) -> str:
         if keys:
             parts.append(f"**{len(keys)} {words[name][len(keys) > 1]}** ({', '.join(keys)})")
     text = f"Of {len(claims)} claims, {listed(parts)}." if parts else "No claims were judged."
-    if any(claim.estimate and claim.estimate.seeds == 1 for claim in claims):
-        text += " With one seed, the verdicts are about these trained networks: intervals cover the test images only."
+    found = [claim for claim in claims if claim.estimate]
+    single = [claim.key for claim in found if claim.estimate and claim.estimate.seeds == 1]
+    if single:
+        some = "" if len(single) == len(found) else f" ({', '.join(single)})"
+        text += (
+            f" With one seed{some}, verdicts are about these trained networks: intervals cover the test images only."
+        )
     return text
 
 
-def verdicts(claims: Sequence[Claim], *keys: str) -> str:
-    """The claims named by ``keys`` as a Markdown list, in their order; a name that no claim has raises ``KeyError``."""
-    named = {claim.key: claim for claim in claims}
-    chosen = (named[key] for key in keys)
-    return "\n".join(f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}" for claim in chosen)
+def verdicts(claims: Sequence[Claim], *keys: str, own: Sequence[Claim] = ()) -> str:
+    """The claims named by ``keys`` as a Markdown list, in their order; a name that no claim has raises ``KeyError``.
+
+    ``own`` as in :func:`claims_table`: this run's number and verdict stand in brackets after the release's, or alone where
+    the release has no records for the claim.
+    """
+    named, beside = {claim.key: claim for claim in claims}, {claim.key: claim for claim in own}
+    lines = []
+    for key in keys:
+        claim, mine = named[key], beside.get(key)
+        after = ""
+        if mine and claim.verdict == NOT_MEASURED:
+            claim, after = mine, " (this run; not measured in the release)"
+        elif mine:
+            after = f" (this run: {mine.verdict}, {mine.ours})"
+        lines.append(f"- {claim.statement} **{claim.verdict.capitalize()}**: {claim.ours}{after}")
+    return "\n".join(lines)

@@ -1,0 +1,107 @@
+"""What a page about methods shows: the release that is named like the profile, which leads, and this run beside it.
+
+A release has more seeds than a run, so its intervals say more of the method. Without one a page shows this run alone and
+says so. A book that is built from a release shows that once, as it has no run of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from eas_core.base.errors import DataError
+from eas_core.evidence import queries
+from eas_core.runs import jobs, releases
+from eas_core.runs.releases_files import MANIFEST, read_manifest
+from eas_core.runs.results import results
+from eas_core.runs.run import Run, make_run
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Evidence, a list with a dict a seed each (:func:`eas_core.runs.jobs.collect`), and whose it is.
+
+    ``release`` is that of the release ``name``, empty without one; ``here`` that of the runs that the page itself uses,
+    which is the release's in a book that is built from it.
+    """
+
+    name: str
+    release: list[dict]
+    here: list[dict]
+
+    @property
+    def lead(self) -> list[dict]:
+        """What a page shows first, and takes its statements from."""
+        return self.release or self.here
+
+    @property
+    def beside(self) -> list[dict]:
+        """This run's, where a release leads; else empty."""
+        return self.here if self.release and self.release is not self.here else []
+
+    def of(self, seed: int) -> dict[str, dict]:
+        """``{stage: record}`` of one seed of the runs that the page uses, in the profile's own variant."""
+        (entry,) = (entry for entry in self.here if entry["seed"] == seed)
+        records: dict[str, dict] = queries.main_variant(entry)["records"]
+        return records
+
+
+def shown(
+    profile: str, seed: int, runs: str | Path, overrides: Sequence[str] = (), seeds: Sequence[int] | None = None
+) -> Shown:
+    """What a page shows whose parameters these are; ``seeds`` are all that it shows of its runs, by default ``seed`` alone.
+
+    What is missing of ``seed`` is made, of others it raises :class:`DataError`. Runs that were restored from a release
+    (:func:`eas_core.runs.releases.restore`) are that release's, and nothing is made.
+    """
+    asked = [make_run(profile, number, runs, list(overrides)) for number in seeds or [seed]]
+    if (Path(runs) / MANIFEST).is_file():
+        evidence = [jobs.collect(run, partial=True) for run in asked]
+        return Shown(_restored(runs), evidence, evidence)
+    evidence = [jobs.collect(run, make=run.seed == seed) for run in asked]
+    name = asked[0].profile.name
+    return Shown(name, releases.published(name), evidence)
+
+
+def of_run(run: Run) -> Shown:
+    """What a page shows that needs no more of this run than its ``results``: that record alone, and the release's evidence."""
+    if (Path(run.root) / MANIFEST).is_file():
+        seeds = read_manifest(Path(run.root)).seeds
+        evidence = [jobs.collect(replace(run, seed=seed), partial=True) for seed in seeds]
+        return Shown(_restored(run.root), evidence, evidence)
+    own = run.profile.supernet.task_dropout
+    name = jobs.variant_name(own.q, own.reading, own.reading)
+    variant = {"q": own.q, "reading": own.reading, "records": {"results": results(run)}}
+    entry = {"seed": run.seed, "profile": run.profile.name, "main": name, "variants": {name: variant}}
+    return Shown(run.profile.name, releases.published(run.profile.name), [entry])
+
+
+def _restored(root: str | Path) -> str:
+    """The name of the release that was restored to a folder."""
+    return Path(root).resolve().name.rpartition("-")[0]
+
+
+def several(page: Shown) -> list[dict]:
+    """Evidence of several seeds, for exercises that need them: the page's own, or else the demo's release.
+
+    Raises :class:`DataError` if there is none.
+    """
+    for evidence in (page.lead, page.here, releases.published("demo"), _former("demo-3-seeds")):
+        if len(evidence) > 1:
+            return evidence
+    raise DataError("release: demo is not there, or has one seed; exercises about several seeds need it")
+
+
+def with_readings(page: Shown) -> list[dict]:
+    """The evidence that compares both readings of Eq. (A), of the most seeds first; the page's own if none does."""
+    for evidence in (page.lead, page.here, _former("demo-readings")):
+        if evidence and queries.other_readings(evidence):
+            return evidence
+    return page.lead
+
+
+def _former(name: str) -> list[dict]:
+    """The evidence of a release from before :mod:`eas_core.runs.releases`; [] where there is none of that name."""
+    place = releases.releases_files.ROOT / "releases" / name
+    return releases.read_evidence(place) if place.is_dir() else []
