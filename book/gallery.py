@@ -1,6 +1,6 @@
 """The page with all figures, from the executed notebooks: ``python book/gallery.py EXECUTED... > book/executed/gallery.md``.
 
-Each figure outside a solution becomes a small image in ``gallery/`` beside the notebooks and a card that leads to its section. A card says what
+Each figure outside a solution, but for those that show this run once more beside a release (tag ``beside``), becomes a small image in ``gallery/`` beside the notebooks and a card that leads to its section. A card says what
 the function that drew the figure says of itself: the first line of its docstring.
 """
 
@@ -65,7 +65,7 @@ def figures(notebook: nbformat.NotebookNode) -> tuple[str, list[Figure]]:
                     title = title or section
             if "{solution-start}" in cell.source or "{solution-end}" in cell.source:
                 in_solution = cell.source.rindex("{solution-") == cell.source.rfind("{solution-start}")
-        elif cell.cell_type == "code" and not in_solution:
+        elif cell.cell_type == "code" and not in_solution and "beside" not in cell.metadata.get("tags", []):
             for output in cell.outputs:
                 image = output.get("data", {}).get("image/png")
                 if image:
@@ -81,7 +81,7 @@ def page(paths: list[Path]) -> str:
     lines = [
         "# Gallery",
         "",
-        "Every figure of the book, as this run drew it. A card leads to the section that explains it.",
+        "Every figure of the book, as drawn when it was built. A card leads to the section that explains it.",
         "",
     ]
     for path in sorted(paths):

@@ -6,7 +6,7 @@ says so. A book that is built from a release shows that once, as it has no run o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,15 +82,19 @@ def _restored(root: str | Path) -> str:
     return Path(root).resolve().name.rpartition("-")[0]
 
 
-def several(page: Shown) -> list[dict]:
-    """Evidence of several seeds, for exercises that need them: the page's own, or else the demo's release.
+def several(page: Shown, seeds: int = 2, rates: int = 1) -> list[dict]:
+    """Evidence for exercises, of at least so many ``seeds`` that all have at least so many drop ``rates``.
 
-    Raises :class:`DataError` if there is none.
+    The page's own, or else the demo's release. Raises :class:`DataError` if none is enough.
     """
-    for evidence in (page.lead, page.here, releases.published("demo"), _former("demo-3-seeds")):
-        if len(evidence) > 1:
+    for evidence in _candidates(page):
+        if rates > 1 and evidence:
+            drop = queries.rates_of(evidence)
+            evidence = queries.having(evidence, drop) if len(drop) >= rates else []
+        if len(evidence) >= seeds:
             return evidence
-    raise DataError("release: demo is not there, or has one seed; exercises about several seeds need it")
+    more = f" with {rates} drop rates" if rates > 1 else ""
+    raise DataError(f"release: demo is not there or has fewer than {seeds} seeds{more}, which an exercise needs")
 
 
 def with_readings(page: Shown) -> list[dict]:
@@ -99,6 +103,14 @@ def with_readings(page: Shown) -> list[dict]:
         if evidence and queries.other_readings(evidence):
             return evidence
     return page.lead
+
+
+def _candidates(page: Shown) -> Iterator[list[dict]]:
+    """Evidence in the order in which exercises take it, read when it is asked for."""
+    yield page.lead
+    yield page.here
+    yield releases.published("demo")
+    yield _former("demo-3-seeds")
 
 
 def _former(name: str) -> list[dict]:

@@ -30,7 +30,8 @@ def forest(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> Figure:
 
     Colour and marker are the verdict. A short dotted line is the margin that the claim allows for, a star the paper's
     difference on its own data. Claims of another kind are left out; if none is left, :class:`DataError` says so. With
-    this run's claims as ``own`` beside those of a release, they are the thin hollow markers below.
+    this run's claims as ``own`` beside those of a release, they are the thin hollow markers below; a row that has nothing
+    else says so.
     """
     mine = {claim.key: claim for claim in own if claim.estimate is not None}
     rows = [claim for claim in claims if claim.estimate is not None]
@@ -42,15 +43,16 @@ def forest(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> Figure:
     for y, (claim, value) in enumerate(zip(rows, estimates, strict=True)):
         bars = error_bars([(value.low, value.high)], np.array([value.mean]))
         axis.errorbar(value.mean, y, xerr=bars, capsize=3, linestyle="none", markersize=6, **LOOKS[claim.verdict])
-        if other := mine.get(claim.key):
-            _beside(axis, other, y + 0.24)
+        if claim.key in mine and mine[claim.key] is not claim:
+            _beside(axis, mine[claim.key], y + 0.24)
         if claim.margin:
             axis.plot([-claim.margin] * 2, [y - 0.38, y + 0.38], color="black", linestyle=":", linewidth=1.4)
         if claim.paper_points is not None:
             axis.plot(claim.paper_points, y - 0.27, color="black", **PAPER_STYLE | {"markersize": 8})
         text = f"{value.mean:+.2f}\n({value.low:+.2f} to {value.high:+.2f})"
         axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=8, linespacing=1.15)
-    axis.set_yticks(range(len(rows)), [textwrap.fill(claim.label, 27) for claim in rows], linespacing=1.25)
+    labels = [f"{claim.label} (this run)" if mine.get(claim.key) is claim else claim.label for claim in rows]
+    axis.set_yticks(range(len(rows)), [textwrap.fill(label, 27) for label in labels], linespacing=1.25)
     axis.set(ylim=(len(rows) - 0.45, -0.6), xlabel="task accuracy in the claim's favour (points), average over budgets")
     axis.grid(False, axis="y")
     axis.tick_params(axis="y", length=0)

@@ -76,8 +76,11 @@ def details(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> str:
     return "\n\n".join(blocks)
 
 
-def summary(claims: Sequence[Claim]) -> str:
-    """One Markdown sentence: how many claims got which verdict, and which."""
+def summary(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> str:
+    """How many claims got which verdict, and which, in Markdown; ``own`` as in :func:`leading`."""
+    missing = {claim.key for claim in claims if claim.verdict == NOT_MEASURED}
+    claims = leading(claims, own)
+    here = [claim.key for claim in claims if claim.key in missing and claim.verdict != NOT_MEASURED]
     words = {HOLDS: ("holds", "hold"), FAILS: ("does not hold", "do not hold")}
     words |= {OPEN: ("is inconclusive", "are inconclusive"), NOT_MEASURED: ("was not measured", "were not measured")}
     parts = []
@@ -86,6 +89,8 @@ def summary(claims: Sequence[Claim]) -> str:
         if keys:
             parts.append(f"**{len(keys)} {words[name][len(keys) > 1]}** ({', '.join(keys)})")
     text = f"Of {len(claims)} claims, {listed(parts)}." if parts else "No claims were judged."
+    if here:
+        text += f" The release has no records for {listed(here)}: judged from this run."
     found = [claim for claim in claims if claim.estimate]
     single = [claim.key for claim in found if claim.estimate and claim.estimate.seeds == 1]
     if single:
