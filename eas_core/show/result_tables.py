@@ -145,7 +145,7 @@ def _with_differences(rows: list[dict], columns: dict[str, list], counted: str, 
 
 
 def scoreboard(page: Shown) -> pd.DataFrame:
-    """A row a budget: EAS's mean task accuracy (%) and its difference to random architectures of equal cost (points).
+    """A row for each budget: EAS's mean task accuracy (%) and its difference to random architectures of equal cost (points).
 
     With 95 % intervals; the release's first, over images and seeds, then this run's, where a page shows both.
     """
