@@ -38,14 +38,14 @@ class Figure(NamedTuple):
 
 
 def caption(source: str) -> str:
-    """The first line of the docstring of the figure function that a cell calls last, as Markdown."""
-    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    """The first line of the docstring of the figure function that a cell names last, as Markdown."""
+    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
     functions = [
-        getattr(importlib.import_module(f"eas_core.show.{call.value.id}"), call.attr)
-        for call in calls
-        if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name) and call.value.id in MODULES
+        getattr(importlib.import_module(f"eas_core.show.{name.value.id}"), name.attr)
+        for name in names
+        if isinstance(name.value, ast.Name) and name.value.id in MODULES
     ]
-    drawn = [function for function in functions if "Figure" in str(function.__annotations__.get("return"))]
+    drawn = [one for one in functions if "Figure" in str(getattr(one, "__annotations__", {}).get("return"))]
     if not drawn:
         return ""
     line = drawn[-1].__doc__.strip().splitlines()[0]

@@ -202,6 +202,7 @@ def test_a_deficit_smaller_than_the_margin_still_counts_once_it_is_shown():
 def test_without_a_plain_supernet_ofa_is_compared_on_the_main_one_and_eas_with_it_is_not_measured():
     found = judged([one_seed(rates={MAIN: 0.8, 1.0: 0.6})])
     assert found["ofa-t"].verdict == HOLDS and "no plain supernet" in found["ofa-t"].detail
+    assert ") on q = 0.6; n = " in found["ofa-t"].ours
     for key in ("eas", "dropout", "target-only", "interior"):
         assert found[key].verdict == NOT_MEASURED and found[key].estimate is None, key
     assert found["eas"].ours == "no tested-OFA-T record for q = 0"
@@ -574,10 +575,20 @@ def test_what_the_release_has_no_records_for_is_judged_from_this_run():
     best = {claim.key: claim for claim in claim_texts.leading(released, own)}
     assert {key for key, claim in best.items() if claim in own} == {"interior", "target-only"}
     text = claim_texts.summary(released, own)
-    assert "The release has no records for interior and target-only: judged from this run." in text
+    assert (
+        "In the release interior and target-only are not measured with 3 seeds or more: judged from this run." in text
+    )
     assert "With one seed (interior, target-only), verdicts are about these" in text
-    assert "not measured" not in text and "not measured" in claim_texts.summary(released)
-    assert "(this run; not measured in the release)" in claim_texts.verdicts(released, "interior", own=own)
+    assert "were not measured" not in text and "were not measured" in claim_texts.summary(released)
+    assert "(this run; not measured with 3 seeds or more in the release)" in claim_texts.verdicts(
+        released, "interior", own=own
+    )
+    assert claim_texts.claims_table(released, own)["release"]["interior"] == "not measured with 3 seeds or more"
+    details = claim_texts.details(released, own)
+    assert f"interior drop rate best: {best['interior'].verdict} (this run).**" in details
+    assert details.count("- In detail (this run): ") == 2
+    named = [label for label in claim_texts.sharpness(list(best.values()), own).index if label.endswith("(this run)")]
+    assert named == [f"{best[key].label} (this run)" for key in ("interior", "target-only")]
     figure = claim_figures.forest(list(best.values()), own)
     assert "this run" in [entry.get_text() for entry in figure.legends[0].get_texts()]
     assert "1 to 2 seeds" in figure.get_suptitle()

@@ -69,8 +69,9 @@ def ofa_t_over_ofa_v(evidence: list[dict]) -> Measured:
     found = compared(by_task, for_all, ("OFA-T", "OFA-V"), MARGIN)
     if plain:
         return found
-    where = f" There is no plain supernet in this run: both on the one with q = {_own_rate(evidence):g}."
-    return found._replace(detail=found.detail + where)
+    where = f" on q = {_own_rate(evidence):g}"
+    more = f" There is no plain supernet here: both{where}."
+    return found._replace(ours=found.ours.replace(";", f"{where};"), detail=found.detail + more)
 
 
 def eas_over_ofa_t(evidence: list[dict], q: float | None) -> Measured:

@@ -119,13 +119,6 @@ def published(name: str) -> list[dict]:
     return releases_files.read(name, [PROFILE, *map(releases_files.seed_file, manifest.seeds)]).evidence()
 
 
-def leading(evidence: Sequence[dict]) -> list[dict]:
-    """The :func:`published` release of an evidence's profile, to be shown before it; [] too if it is this evidence itself."""
-    release = published(evidence[0]["profile"])
-    same = [entry["seed"] for entry in release] == [entry["seed"] for entry in evidence]
-    return [] if same else release
-
-
 def restore(
     release: str | Path | Content,
     root: str | Path = "runs",

@@ -6,9 +6,11 @@ says so. A book that is built from a release shows that once, as it has no run o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from eas_core.base.errors import DataError
 from eas_core.evidence import queries
@@ -40,6 +42,16 @@ class Shown:
         """This run's, where a release leads; else empty."""
         return self.here if self.release and self.release is not self.here else []
 
+    def first(self, made: Callable[[list[dict]], Any]) -> tuple[list[dict], Any]:
+        """What ``made`` makes of ``lead`` or, where that lacks what it needs (None), of ``beside``; and which of them it was.
+
+        ``([], None)`` if both lack it.
+        """
+        for evidence in (self.lead, self.beside):
+            if evidence and (found := made(evidence)) is not None:
+                return evidence, found
+        return [], None
+
     def of(self, seed: int) -> dict[str, dict]:
         """``{stage: record}`` of one seed of the runs that the page uses, in the profile's own variant."""
         (entry,) = (entry for entry in self.here if entry["seed"] == seed)
@@ -60,8 +72,7 @@ def shown(
         evidence = [jobs.collect(run, partial=True) for run in asked]
         return Shown(_restored(runs), evidence, evidence)
     evidence = [jobs.collect(run, make=run.seed == seed) for run in asked]
-    name = asked[0].profile.name
-    return Shown(name, releases.published(name), evidence)
+    return Shown(asked[0].profile.name, _leading(asked[0], evidence), evidence)
 
 
 def of_run(run: Run) -> Shown:
@@ -74,7 +85,24 @@ def of_run(run: Run) -> Shown:
     name = jobs.variant_name(own.q, own.reading, own.reading)
     variant = {"q": own.q, "reading": own.reading, "records": {"results": results(run)}}
     entry = {"seed": run.seed, "profile": run.profile.name, "main": name, "variants": {name: variant}}
-    return Shown(run.profile.name, releases.published(run.profile.name), [entry])
+    return Shown(run.profile.name, _leading(run, [entry]), [entry])
+
+
+def _leading(run: Run, here: list[dict]) -> list[dict]:
+    """The :func:`eas_core.runs.releases.published` release of a run's profile; [] too if it is of other tasks.
+
+    If its records are those of ``here``, the run that it was published from, it is ``here``: to be shown once. A supernet
+    that fewer than :data:`~eas_core.runs.releases.SEVERAL` seeds have does not lead: it is left out.
+    """
+    release = releases.published(run.profile.name)
+    found = queries.records_of(release, "specialized") if release else []
+    if any(queries.tasks_of(record) != list(run.tasks.names) for record in found):
+        return []
+    if release == here:
+        return here
+    made = Counter(name for entry in release for name in entry["variants"])
+    led = {name for name, seeds in made.items() if seeds >= releases.SEVERAL}
+    return [{**entry, "variants": {n: v for n, v in entry["variants"].items() if n in led}} for entry in release]
 
 
 def _restored(root: str | Path) -> str:

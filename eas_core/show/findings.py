@@ -24,53 +24,13 @@ from eas_core.evidence.queries import (
     picked_comparisons,
     records_of,
 )
-from eas_core.evidence.words import counted, listed, readable
-from eas_core.runs.releases import SEVERAL
-from eas_core.runs.shown import Shown
+from eas_core.evidence.words import counted, readable
 from eas_core.show.architecture_tables import architecture_growth, architecture_similarity, budget_table
 from eas_core.show.result_tables import largest_smallest_table
 
 
 def _budgets(values: list[float]) -> str:
     return ", ".join(f"{value:g}" for value in values) + " M"
-
-
-def whose(page: Shown) -> str:
-    """Whose records lead on a page, for a title: ``release demo, 8 seeds`` or ``this run, seed 0``."""
-    return f"release {page.name}, {counted(len(page.release), 'seed')}" if page.release else _this_run(page.here)
-
-
-def _this_run(evidence: list[dict]) -> str:
-    numbers = listed([str(entry["seed"]) for entry in evidence])
-    return f"this run, seed{'s' if len(evidence) > 1 else ''} {numbers}"
-
-
-def lead(page: Shown) -> str:
-    """Whose records a page shows first and whose beside them, in one or two Markdown sentences."""
-    if not page.release:
-        return (
-            f"*Shown: {whose(page)} of the profile `{page.name}`. A release of that profile with {SEVERAL} seeds or more, "
-            f"which would lead here, is missing (`releases/{page.name}`).*"
-        )
-    numbers = ", ".join(str(entry["seed"]) for entry in page.release)
-    of = f"{whose(page)} ({numbers})"
-    text = (
-        f"Shown first: {of}; beside it {_this_run(page.beside)}." if page.beside else f"Shown: {of}, and no other run."
-    )
-    differs = " The release's settings, which may differ from this run's, are in its model card." if page.beside else ""
-    return f"*{text}{differs}{_partly(page.release)}*"
-
-
-def _partly(evidence: list[dict]) -> str:
-    """Which supernets only some seeds have."""
-    made = [name for entry in evidence for name in entry["variants"]]
-    some = [f"{name} for {made.count(name)}" for name in dict.fromkeys(made) if made.count(name) < len(evidence)]
-    if not some:
-        return ""
-    return (
-        f" Of its {len(evidence)} seeds not all have every supernet ({', '.join(some)}): what is compared is always of the "
-        "seeds that have all of it."
-    )
 
 
 def mixed(evidence: list[dict]) -> str:
@@ -376,7 +336,7 @@ def readings(evidence: list[dict]) -> str:
     """Eq. (A) to the letter against the other reading: the mean difference over budgets on the same architectures."""
     others = other_readings(evidence)
     if not others:
-        return "This profile trains no supernet with the other reading (`ablation.readings`)."
+        return "There is no supernet with the other reading (`ablation.readings`)."
     own, other = main_variant(evidence[0])["reading"], others[0]
     evidence = having(evidence, readings=[other])
     base = records_of(evidence, "tested-EAS")

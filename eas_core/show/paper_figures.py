@@ -264,7 +264,8 @@ def method_differences(evidence: list[dict], plain_baselines: bool = False) -> F
     """Paired differences between methods at each budget, in points: EAS minus each other one, and OFA-T minus OFA-V.
 
     All search in the profile's own supernet, so that only the search differs; with ``plain_baselines`` OFA-V and OFA-T
-    search in the plain one (q = 0), as in Table I. Pairs of which one is missing are left out; None without any.
+    search in the plain one (q = 0), as in Table I. Pairs of which one is missing are left out; None without any, and with
+    ``plain_baselines`` without a plain supernet.
     """
     if plain_baselines:
         evidence = having(evidence, [0.0])
@@ -273,6 +274,8 @@ def method_differences(evidence: list[dict], plain_baselines: bool = False) -> F
         for name, method in METHODS.items()
         if not method.extension
     }
+    if plain_baselines and not any(methods[name] for name in methods if METHODS[name].supernets == "plain"):
+        return None
     baselines = sorted(methods.keys() - {"EAS"}, key=lambda name: (METHODS[name].supernets != "plain", name))
     pairs = [("EAS", name, METHOD_STYLE[name]) for name in baselines]
     pairs.append(("OFA-T", "OFA-V", {"color": "k", "marker": "x"}))
