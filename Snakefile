@@ -71,6 +71,7 @@ NOTEBOOKS = {
     "index": KINDS, # the cover
 }
 ALL_SEEDS = ("10_baselines", "15_fair_comparison", "11_ablations", "12_claims")  # the others show SEED only
+SHOW_RELEASES = (*ALL_SEEDS, "08_results", "13_photographs", "index")
 LIBRARY = sorted(
     str(path)
     for folder, pattern in (("eas_core", "**/*.py"), ("eas_core", "widgets/*.[jc]s*"), ("data_prep", "**/*.py"))
@@ -150,7 +151,7 @@ for number, name in enumerate(NOTEBOOKS):
             needed(name),
             notebook=f"notebooks/{name}.ipynb",
             library=LIBRARY,
-            releases=RELEASES if name in ("08_results", "11_ablations", "12_claims", "13_photographs", "15_fair_comparison") else [],
+            releases=RELEASES if name in SHOW_RELEASES else [],
             script="book/execute.py",
         output: EXECUTED[name],
         params:

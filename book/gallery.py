@@ -1,6 +1,6 @@
 """The page with all figures, from the executed notebooks: ``python book/gallery.py EXECUTED... > book/executed/gallery.md``.
 
-Each figure outside a solution becomes a small image in ``gallery/`` beside the notebooks and a card that leads to its section. A card says what
+Each figure outside a solution, but for those that show this run once more beside a release (tag ``beside``), becomes a small image in ``gallery/`` beside the notebooks and a card that leads to its section. A card says what
 the function that drew the figure says of itself: the first line of its docstring.
 """
 
@@ -38,14 +38,14 @@ class Figure(NamedTuple):
 
 
 def caption(source: str) -> str:
-    """The first line of the docstring of the figure function that a cell calls last, as Markdown."""
-    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    """The first line of the docstring of the figure function that a cell names last, as Markdown."""
+    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
     functions = [
-        getattr(importlib.import_module(f"eas_core.show.{call.value.id}"), call.attr)
-        for call in calls
-        if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name) and call.value.id in MODULES
+        getattr(importlib.import_module(f"eas_core.show.{name.value.id}"), name.attr)
+        for name in names
+        if isinstance(name.value, ast.Name) and name.value.id in MODULES
     ]
-    drawn = [function for function in functions if "Figure" in str(function.__annotations__.get("return"))]
+    drawn = [one for one in functions if "Figure" in str(getattr(one, "__annotations__", {}).get("return"))]
     if not drawn:
         return ""
     line = drawn[-1].__doc__.strip().splitlines()[0]
@@ -65,7 +65,7 @@ def figures(notebook: nbformat.NotebookNode) -> tuple[str, list[Figure]]:
                     title = title or section
             if "{solution-start}" in cell.source or "{solution-end}" in cell.source:
                 in_solution = cell.source.rindex("{solution-") == cell.source.rfind("{solution-start}")
-        elif cell.cell_type == "code" and not in_solution:
+        elif cell.cell_type == "code" and not in_solution and "beside" not in cell.metadata.get("tags", []):
             for output in cell.outputs:
                 image = output.get("data", {}).get("image/png")
                 if image:
@@ -81,7 +81,7 @@ def page(paths: list[Path]) -> str:
     lines = [
         "# Gallery",
         "",
-        "Every figure of the book, as this run drew it. A card leads to the section that explains it.",
+        "Every figure of the book, as drawn when it was built. A card leads to the section that explains it.",
         "",
     ]
     for path in sorted(paths):

@@ -70,6 +70,8 @@ def test_the_gallery_shows_every_figure_but_those_of_solutions(tmp_path):
         ("A $q$ of `it`", "01_a.ipynb#a--of-it"),
         ("After", "01_a.ipynb#after"),
     ]
+    named = gallery["caption"]("page.first(paper_figures.dropout_ablation)\nsources.lead(page)")
+    assert named.startswith("Figure III: EAS with task dropout"), "a function that is named, not called"
     assert page.count("Probabilities of the 90 gates in several scenarios, a small panel each.") == 1, "its caption"
     assert sorted(path.name for path in (tmp_path / "gallery").iterdir()) == ["01_a-1.png", "01_a-2.png"]
 

@@ -12,12 +12,13 @@ import pytest
 import torch
 from helpers import one_line
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from eas_core.base.errors import DataError
 from eas_core.evidence import accuracy_claims, architecture_claims, claims, compare, paper, queries, verdicts
 from eas_core.evidence.verdicts import FAILS, HOLDS, NOT_MEASURED, OPEN, Claim, Measured
 from eas_core.search.evaluate import pack
-from eas_core.show import claim_figures, claim_texts, findings
+from eas_core.show import claim_figures, claim_texts, findings, paper_figures
 from eas_core.space.search_space import LARGEST, SMALLEST
 
 MAIN, READING = 0.6, "exclude"
@@ -201,6 +202,7 @@ def test_a_deficit_smaller_than_the_margin_still_counts_once_it_is_shown():
 def test_without_a_plain_supernet_ofa_is_compared_on_the_main_one_and_eas_with_it_is_not_measured():
     found = judged([one_seed(rates={MAIN: 0.8, 1.0: 0.6})])
     assert found["ofa-t"].verdict == HOLDS and "no plain supernet" in found["ofa-t"].detail
+    assert ") on q = 0.6; n = " in found["ofa-t"].ours
     for key in ("eas", "dropout", "target-only", "interior"):
         assert found[key].verdict == NOT_MEASURED and found[key].estimate is None, key
     assert found["eas"].ours == "no tested-OFA-T record for q = 0"
@@ -560,9 +562,75 @@ def test_with_a_release_its_numbers_lead_and_this_runs_stand_beside():
     text = claim_texts.details(released, own)
     assert all(f"- Release: {claim.ours}" in text for claim in released)
     assert all(f"- This run: {claim.ours} ({claim.verdict})" in text for claim in own)
-    evidence = [{"seed": 0, "profile": "demo"}]
-    assert "2 seeds (100, 101); this run, 1 seed" in findings.lead([{"seed": 100}, {"seed": 101}], evidence)
-    assert "no release" in findings.lead([], evidence)
+    assert claim_texts.claims_table(own).columns.tolist()[3:] == ["this run", "of", "verdict"]
+    words = claim_texts.verdicts(released, "dropout", own=own)
+    assert "**Holds**" in words and "2 seeds (this run: not measured, no tested-EAS record for q = 0)" in words
+
+
+def test_what_the_release_has_no_records_for_is_judged_from_this_run():
+    released, own = (
+        claims.judge([one_seed(s, rates={0.0: 0.75, MAIN: 0.8}) for s in (7, 8)]),
+        claims.judge([one_seed()]),
+    )
+    best = {claim.key: claim for claim in claim_texts.leading(released, own)}
+    assert {key for key, claim in best.items() if claim in own} == {"interior", "target-only"}
+    text = claim_texts.summary(released, own)
+    assert (
+        "In the release interior and target-only are not measured with 3 seeds or more: judged from this run." in text
+    )
+    assert "With one seed (interior, target-only), verdicts are about these" in text
+    assert "were not measured" not in text and "were not measured" in claim_texts.summary(released)
+    assert "(this run; not measured with 3 seeds or more in the release)" in claim_texts.verdicts(
+        released, "interior", own=own
+    )
+    assert claim_texts.claims_table(released, own)["release"]["interior"] == "not measured with 3 seeds or more"
+    details = claim_texts.details(released, own)
+    assert f"interior drop rate best: {best['interior'].verdict} (this run).**" in details
+    assert details.count("- In detail (this run): ") == 2
+    named = [label for label in claim_texts.sharpness(list(best.values()), own).index if label.endswith("(this run)")]
+    assert named == [f"{best[key].label} (this run)" for key in ("interior", "target-only")]
+    figure = claim_figures.forest(list(best.values()), own)
+    assert "this run" in [entry.get_text() for entry in figure.legends[0].get_texts()]
+    assert "1 to 2 seeds" in figure.get_suptitle()
+    labels = [" ".join(label.get_text().split()) for label in figure.axes[0].get_yticklabels()]
+    assert [label for label in labels if label.endswith("(this run)")] == [
+        f"{best[key].label} (this run)" for key in ("interior", "target-only")
+    ]
+    alone = claim_figures.forest(own)
+    assert "this run" not in [entry.get_text() for entry in alone.legends[0].get_texts()]
+
+
+def lacking(evidence: list[dict], **seeds: tuple[int, ...]) -> list[dict]:
+    """Take the variant ``q<number>`` from the seeds."""
+    for name, without in seeds.items():
+        for entry in evidence:
+            if entry["seed"] in without:
+                del entry["variants"][name.replace("q", "q=")]
+    return evidence
+
+
+def test_a_claim_stands_on_the_seeds_that_have_all_that_it_compares():
+    evidence = lacking([one_seed(seed) for seed in range(4)], q0=(0, 1), q1=(1, 2))
+    seeds = {key: claim.estimate.seeds for key, claim in judged(evidence).items() if claim.estimate}
+    assert seeds == {
+        **{"ofa-t": 2, "eas": 2, "eas-same-supernet": 4, "multi-path": 4},
+        **{"dropout": 2, "target-only": 1, "interior": 1},
+    }
+    assert all(claim.ours.endswith("4 seeds") for claim in map(judged(evidence).get, ("similarity", "time")))
+    some = lacking([one_seed(seed) for seed in range(4)], q0=(0, 1), q1=(2, 3))
+    for key in ("target-only", "interior"):
+        claim = judged(some)[key]
+        assert claim.verdict == NOT_MEASURED and "no seed has all the supernets" in claim.ours
+
+
+def test_figures_of_several_supernets_are_of_the_seeds_that_have_them():
+    evidence = lacking([one_seed(seed) for seed in range(4)], q0=(0, 1), q1=(1,))
+    for figure in (paper_figures.dropout_ablation(evidence), paper_figures.drop_rates(evidence)):
+        texts = [figure.get_suptitle(), *(t.get_text() for t in figure.findobj(Text))]
+        assert any("2 seeds" in text for text in texts)
+    assert any("4 seeds" in t.get_text() for t in paper_figures.method_differences(evidence).findobj(Text))
+    nothing = lacking([one_seed(seed) for seed in range(2)], q0=(0,), q1=(1,))
+    assert paper_figures.dropout_ablation(nothing) is paper_figures.drop_rates(nothing) is None
 
 
 def test_summary_counts_the_verdicts():
@@ -677,7 +745,6 @@ BROKEN = {
     ),
     "another main variant": (lambda e: e[1].update(main="q=0"), "different profiles, main is q=0.6 and q=0"),
     "no main variant": (lambda e: [x.update(main="q=0.3") for x in e], "seed 0 has no variant q=0.3"),
-    "a seed without a variant": (lambda e: e[1]["variants"].pop("q=1"), "seed 1 has no specialized of q=1"),
     "a seed without a stage": (lambda e: records(e, seed=0).pop("tested-OFA-V"), "seed 0 has no tested-OFA-V of q=0.6"),
     "a variant twice": (
         lambda e: [x["variants"].update({"again": copy.deepcopy(x["variants"]["q=1"])}) for x in e],

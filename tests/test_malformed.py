@@ -19,6 +19,7 @@ import pytest
 import torch
 import yaml
 from helpers import one_line
+from test_claims import one_seed
 
 from eas_core import cli
 from eas_core.base import checkpoints, records
@@ -506,8 +507,8 @@ def test_files_that_may_not_be_read(name, capsys, finished, tmp_path, monkeypatc
 
 # ---------------------------------------------------------------- releases and exported networks
 
-GOOD_SEED = json.loads((ROOT / "releases" / "demo-readings" / "seed-0.json").read_bytes())
-VARIANT = next(iter(GOOD_SEED["variants"]))
+GOOD_SEED = one_seed()
+VARIANT = GOOD_SEED["main"]
 EVIDENCE = cases(
     {name: blob for name, blob in RAW.items()},
     {

@@ -73,9 +73,13 @@ def test_the_book_lists_every_notebook():
 
 
 def test_a_notebook_that_reads_releases_is_made_again_when_they_change():
-    (listed,) = re.findall(r"releases=RELEASES if name in \((.*?)\)", (ROOT / "Snakefile").read_text())
-    reading = [path.stem for path in NOTEBOOKS if re.search(r"\breleases\.\w+\(", path.read_text())]
-    assert sorted(re.findall(r'"(\w+)"', listed)) == reading
+    snakefile = (ROOT / "Snakefile").read_text()
+    every_seed, others = (
+        re.search(rf"^{name} = \((.*?)\)", snakefile, re.M)[1] for name in ("ALL_SEEDS", "SHOW_RELEASES")
+    )
+    assert "*ALL_SEEDS" in others and "releases=RELEASES if name in SHOW_RELEASES" in snakefile
+    reading = [path.stem for path in NOTEBOOKS if re.search(r"\b(releases|shown)\.\w+\(", path.read_text())]
+    assert sorted(re.findall(r'"(\w+)"', every_seed + others)) == reading
 
 
 @pytest.fixture(scope="module")

@@ -216,6 +216,7 @@ def test_missing_variants_are_left_out_and_nothing_to_compare_is_none():
     assert paper_figures.drop_rates(only) is None
     assert paper_figures.readings(only) is None
     assert list(series(paper_figures.method_differences(only).axes[0])) == ["EAS minus multi-path"]
+    assert paper_figures.method_differences(only, plain_baselines=True) is None
     assert list(series(paper_figures.search_comparison(only).axes[0])) == ["EAS, single-path", "multi-path generator"]
     for entry in only:
         del entry["variants"]["q=0.6"]["records"]["tested-multi-path"]

@@ -268,9 +268,23 @@ def test_ten_tasks_fit_a_page():
     for record in [record for entry in made for record in records_in(entry)]:
         rows = [row for row in record["result"]["rows"] if row["task"] == "dogs"]
         record["result"]["rows"] = [{**row, "task": name} for name in tasks.names for row in rows]
-    table = paper_tables.obtained_table(made, tasks).reset_index()
+    table = paper_tables.obtained_table(made, tasks, made[:1]).drop(columns=["n", "seeds"]).reset_index()
     widest = [max([*map(len, str(column).split()), *map(len, map(str, table[column]))]) for column in table]
     assert sum(6.3 * letters + 6.4 for letters in widest) < 760
+
+
+def test_this_runs_averages_stand_beside_a_releases():
+    made, own = evidence(3), evidence(1)
+    del made[0]["variants"]["q=0"]
+    table = paper_tables.obtained_table(made, TASKS, own)
+    assert set(table["seeds"]) == {2}, "all rows are of the seeds that have the plain supernet"
+    alone = paper_tables.obtained_table(own, TASKS)
+    assert table[paper_tables.THIS_RUN].tolist() == [
+        f"{mean:.2f} {half}" for mean, half in zip(alone["average (%)"], alone["95 % interval"], strict=True)
+    ]
+    assert paper_tables.THIS_RUN not in alone
+    costs = paper_tables.cost_table(evidence(3), own)
+    assert costs["this run: training (s)"].tolist() == paper_tables.cost_table(own)["training (s)"].tolist()
 
 
 # ---------------------------------------------------------------- Table III

@@ -18,12 +18,12 @@ from helpers import bits, one_line
 from eas_core import EASError, load_release
 from eas_core.base import records
 from eas_core.cli import options
-from eas_core.runs import jobs, ofa, releases, releases_files, releases_pairs, releases_publish, trained
+from eas_core.runs import jobs, ofa, releases, releases_files, releases_pairs, releases_publish, shown, trained
 from eas_core.runs.releases_evaluate import Again, refuse_difference
 from eas_core.runs.run import Run
 from eas_core.settings import profiles
 from eas_core.settings.stages import STAGES
-from eas_core.show import release_card
+from eas_core.show import alone_tables, paper_figures, release_card, result_tables, sources
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ("supernet", "generator", "predictor", "amortised", "multi_path")
@@ -93,7 +93,7 @@ def test_restored_every_stage_is_found_where_the_code_looks_for_it(smoke_run, sm
     assert run.root.parent == tmp_path / "releases" and run.root.name.startswith("smoke-")
     assert jobs.collect(run, make=False) == smoke_evidence
     for path in run.root.rglob("*.*"):
-        if path.is_file():
+        if path.is_file() and path.name != "release.json":
             assert path.read_bytes() == (smoke_run.root / path.relative_to(run.root)).read_bytes(), path
     stages = {path.parent.name.split("-")[0] for path in run.root.rglob("weights.safetensors")}
     assert stages == set(WEIGHTS)
@@ -152,9 +152,6 @@ def test_a_release_leads_from_three_seeds_on(seeds, shown, tmp_path, monkeypatch
     monkeypatch.setattr(releases_files, "ROOT", tmp_path)
     assert [entry["seed"] for entry in releases.published("own")] == shown
     assert releases.published("other") == []
-    for own, first in ([0], shown), (shown or [0], []):
-        evidence = [{"seed": seed, "profile": "own"} for seed in own]
-        assert [entry["seed"] for entry in releases.leading(evidence)] == first
     (tmp_path / "releases" / "own" / "seed-100.json").write_bytes(b"{}")
     if shown:
         assert "not as published" in refusal(releases.published, "own")
@@ -321,6 +318,137 @@ def test_another_profile_other_versions_and_an_unfinished_run_change_no_file(smo
     assert {path: path.read_bytes() for path in before if path.name != "release.json"} == {
         path: blob for path, blob in before.items() if path.name != "release.json"
     }
+
+
+def test_supernets_that_are_not_finished_are_left_out_if_asked_and_published_later(
+    second, copied, smoke_run, smoke_evidence, tmp_path
+):
+    run = second.variant(0.0, second.profile.supernet.task_dropout.reading)
+    record = run.folder("supernet") / "record.json"
+    text = record.read_text()
+    record.unlink()
+    assert "seed 1: supernet of q=0 is not there" in refusal(lambda: publish(second, to=copied))
+    releases_publish.publish([second], copied, release_card.card, partial=True)
+    release = load_release(copied)
+    assert "q=0" in release.evidence[0]["variants"] and "q=0" not in release.evidence[1]["variants"]
+    assert "not all of which have every supernet" in (copied / "README.md").read_text()
+    assert (1, "q=0") not in releases_pairs.from_file(copied / "pairs.safetensors")
+    assert releases.for_book(copied, tmp_path)["seeds"] == [0, 1]
+    run = releases.restore(copied, tmp_path, device="cpu", progress=False)
+    page = shown.shown("smoke", 0, run.root, [], [0, 1])
+    assert page.here == list(release.evidence) and not list(run.root.rglob("metrics.jsonl"))
+    assert "q=0 for 1" in sources.lead(page)
+    record.write_text(text)
+    publish(second, to=copied)
+    assert "q=0" in load_release(copied).evidence[1]["variants"]
+    record = second.folder("supernet") / "record.json"
+    record.unlink()
+    said = refusal(lambda: releases_publish.publish([second], copied, release_card.card, partial=True))
+    assert f"seed 1: supernet of {smoke_evidence['main']} is not there" in said
+
+
+# ---------------------------------------------------------------- what pages show first
+
+
+def put_release(smoke_evidence: dict, smoke_release: Path, root: Path, **lacking: tuple[int, ...]) -> list[dict]:
+    """Publish seeds 7, 8 and 9 as the release smoke below ``root``; of each drop rate ``q<number>`` some seeds lack it."""
+    entries = [copy.deepcopy({**smoke_evidence, "seed": seed}) for seed in (7, 8, 9)]
+    for entry in entries:
+        for name, seeds in lacking.items():
+            if entry["seed"] in seeds:
+                del entry["variants"][name.replace("q", "q=")]
+        for variant in entry["variants"].values():
+            for record in variant["records"].values():
+                record["settings"]["seed"] = entry["seed"]
+    profile = (smoke_release / "profile.yaml").read_bytes()
+    files = {"profile.yaml": profile} | {f"seed-{e['seed']}.json": json.dumps(e).encode() for e in entries}
+    about = {"profile": "smoke", "seeds": [7, 8, 9], "weights": 7, "code": [], "versions": {}}
+    releases_files.write(root / "releases" / "smoke", files, **about)
+    return entries
+
+
+def test_a_release_named_like_the_profile_leads_and_this_run_stands_beside_it(
+    smoke_run, smoke_evidence, smoke_release, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(releases_files, "ROOT", tmp_path)
+    (tmp_path / "releases").mkdir()
+    page = shown.shown("smoke", 0, smoke_run.root)
+    assert page.lead == page.here == [smoke_evidence] and not page.release and not page.beside
+    assert "this run, seed 0" in sources.lead(page) and "there is none (`releases/smoke`)" in sources.lead(page)
+    scores = result_tables.scoreboard(shown.of_run(smoke_run))
+    assert all(column.startswith("this run: ") for column in scores) and "" not in scores.to_numpy()
+
+    entries = put_release(smoke_evidence, smoke_release, tmp_path)
+    page = shown.shown("smoke", 0, smoke_run.root)
+    assert (page.lead, page.beside) == (entries, [smoke_evidence])
+    assert page.of(0) == smoke_evidence["variants"][smoke_evidence["main"]]["records"]
+    assert "release smoke, 3 seeds (7, 8, 9); beside it this run, seed 0." in sources.lead(page)
+    own, scores = shown.of_run(smoke_run), result_tables.scoreboard(shown.of_run(smoke_run))
+    assert (
+        own.release == entries
+        and [column.split(":")[0] for column in scores] == ["release smoke"] * 2 + ["this run"] * 2
+    )
+    assert "minus one for all" in alone_tables.alone_table(page.lead, page.beside).columns[-1]
+
+
+def test_a_book_from_a_release_shows_it_once(smoke_evidence, smoke_release, tmp_path):
+    run = releases.restore(smoke_release, tmp_path, device="cpu", progress=False)
+    for page in (shown.shown("smoke", 0, run.root), shown.of_run(run)):
+        assert page.release == page.here == [smoke_evidence] and not page.beside and page.name == "smoke"
+    assert "release smoke, 1 seed (0), and no other run." in sources.lead(page)
+    assert [column.split(":")[0] for column in result_tables.scoreboard(page)] == ["release smoke"]
+
+
+def test_what_fewer_than_three_seeds_have_is_drawn_from_this_run_and_says_so(
+    smoke_run, smoke_evidence, smoke_release, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(releases_files, "ROOT", tmp_path)
+    put_release(smoke_evidence, smoke_release, tmp_path, q0=(8, 9), q1=(9,))
+    page = shown.shown("smoke", 0, smoke_run.root)
+    made = {name for entry in page.lead for name in entry["variants"]}
+    assert smoke_evidence["main"] in made and not made & {"q=0", "q=1"} and len(page.lead) == 3
+    assert "Fewer than 3 of its seeds have a supernet with q=0 and q=1" in sources.lead(page)
+    for draw, of, said in (
+        (lambda own: paper_figures.method_differences(own, plain_baselines=True), page.here, "smoke has less than 3"),
+        (paper_figures.dropout_ablation, page.here, "this run, seed 0; release smoke has less than 3 seeds"),
+        (paper_figures.method_differences, page.lead, "*Shown: release smoke.*"),
+        (lambda own: None, [], "Nothing to compare"),
+    ):
+        evidence, figure = page.first(draw)
+        assert evidence == of and bool(figure) == bool(of) and said in sources.source(page, evidence)
+    assert sources.source(replace(page, release=[]), page.here) == "*Shown: this run, seed 0.*"
+    assert sources.whose(page, [{"profile": "demo"}] * 2) == "published seeds of the profile demo, 2 seeds"
+
+
+def test_a_release_of_other_tasks_does_not_lead_and_this_runs_own_is_shown_once(smoke_run, smoke_evidence, monkeypatch):
+    published = [smoke_evidence]
+    monkeypatch.setattr(releases, "published", lambda name: published)
+    page = shown.shown("smoke", 0, smoke_run.root)
+    assert page.release == page.here and not page.beside
+    published = copy.deepcopy(published)
+    for row in published[0]["variants"][smoke_evidence["main"]]["records"]["specialized"]["result"]["rows"]:
+        row["task"] = "another"
+    page = shown.shown("smoke", 0, smoke_run.root)
+    assert not page.release and "of the same tasks" in sources.lead(page)
+
+
+def test_exercises_take_the_first_evidence_with_seeds_and_rates_enough(smoke_evidence, monkeypatch):
+    def made(*seeds: int, without: tuple[str, ...] = ()) -> list[dict]:
+        variants = {name: v for name, v in smoke_evidence["variants"].items() if name not in without}
+        return [{**smoke_evidence, "seed": seed, "variants": variants} for seed in seeds]
+
+    rates = tuple(name for name in smoke_evidence["variants"] if name != smoke_evidence["main"])
+    demo = made(100, 101)
+    monkeypatch.setattr(releases, "published", lambda name: {"demo": demo}.get(name, []))
+    monkeypatch.setattr(releases_files, "ROOT", Path("nowhere"))
+    one, two = shown.Shown("smoke", [], made(0)), shown.Shown("smoke", made(0, 1, without=rates), made(0))
+    assert shown.several(one) == demo and shown.several(one, seeds=1) == one.here
+    assert shown.several(two) == two.release and shown.several(two, rates=2) == demo
+    assert shown.with_readings(two) == two.here, "which trained the other reading"
+    demo.pop()
+    assert "fewer than 2 seeds with 2 drop rates" in refusal(lambda: shown.several(one, rates=2))
+    bare = shown.Shown("smoke", [], made(0, without=rates))
+    assert shown.with_readings(bare) == bare.here
 
 
 # ---------------------------------------------------------------- tested again

@@ -294,7 +294,7 @@ def release(options: Namespace) -> None:
     from eas_core.runs import releases_publish
     from eas_core.show import release_card
 
-    for path in releases_publish.publish(runs, Path(options.out), release_card.card, options.weights):
+    for path in releases_publish.publish(runs, Path(options.out), release_card.card, options.weights, options.partial):
         print(path)
 
 

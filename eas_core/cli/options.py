@@ -177,6 +177,11 @@ _WEIGHTS = _option(
     metavar="SEED",
     help="the seed whose weights are published (default: the one whose are there, or else the first)",
 )
+_PARTIAL = _option(
+    "--partial",
+    action="store_true",
+    help="leave out supernets of other drop rates and readings that are not finished, to be published later",
+)
 
 
 def _out(text: str, required: bool = True) -> Callable[[argparse.ArgumentParser], object]:
@@ -230,7 +235,12 @@ COMMANDS = {
     ),
     "release": (
         commands.release,
-        (_SEEDS, _WEIGHTS, _out("folder to write to, e.g. releases/my-run; a release there gets the seeds added")),
+        (
+            _SEEDS,
+            _WEIGHTS,
+            _PARTIAL,
+            _out("folder to write to, e.g. releases/my-run; a release there gets the seeds added"),
+        ),
         "publish finished runs, one a seed: all records, the weights of one seed, the profile and a model card",
     ),
     "restore": (

@@ -1,7 +1,8 @@
 """The paper's claims about differences of accuracies, and what measures them.
 
 Accuracies are compared by :mod:`eas_core.evidence.compare`: on the same test images, seed by seed, averaged over all
-budgets.
+budgets. Where only some seeds have a supernet of another drop rate, a claim about it stands on these
+(:func:`eas_core.evidence.queries.having`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from eas_core.evidence import compare
 from eas_core.evidence.paper import ACCURACY, GAIN_OF_DROPOUT, MADDS, MULTI_PATH, SINGLE_PATH, paper_table
-from eas_core.evidence.queries import common_budgets, main_variant, rates_of, records_of
+from eas_core.evidence.queries import common_budgets, having, main_variant, rates_of, records_of
 from eas_core.evidence.verdicts import HOLDS, OPEN, Claim, Measured, Missing, needed, verdict
 from eas_core.evidence.words import interval, points
 
@@ -62,17 +63,20 @@ def _own_rate(evidence: list[dict]) -> float:
 
 def ofa_t_over_ofa_v(evidence: list[dict]) -> Measured:
     """OFA-T minus OFA-V on the plain supernet, or on the profile's own where there is no plain one."""
+    evidence = having(evidence, [0.0])
     plain = bool(records_of(evidence, "tested-OFA-T", 0.0))
     by_task, for_all = (needed(evidence, f"tested-{name}", 0.0 if plain else None) for name in ("OFA-T", "OFA-V"))
     found = compared(by_task, for_all, ("OFA-T", "OFA-V"), MARGIN)
     if plain:
         return found
-    where = f" There is no plain supernet in this run: both on the one with q = {_own_rate(evidence):g}."
-    return found._replace(detail=found.detail + where)
+    where = f" on q = {_own_rate(evidence):g}"
+    more = f" There is no plain supernet here: both{where}."
+    return found._replace(ours=found.ours.replace(";", f"{where};"), detail=found.detail + more)
 
 
 def eas_over_ofa_t(evidence: list[dict], q: float | None) -> Measured:
     """EAS minus OFA-T of the supernet with drop rate ``q`` (None: the profile's own), at no more multiply-adds."""
+    evidence = having(evidence, [] if q is None else [q])
     ours, others = needed(evidence, "tested-EAS"), needed(evidence, "tested-OFA-T", q)
     found = compared(ours, others, ("EAS", "OFA-T"))
     budgets = common_budgets(ours)
@@ -89,11 +93,13 @@ def dropout_over_none(evidence: list[dict]) -> Measured:
     own = _own_rate(evidence)
     if own == 0:
         raise Missing("the profile's own drop rate is 0")
+    evidence = having(evidence, [0.0])
     return compared(needed(evidence, "tested-EAS"), needed(evidence, "tested-EAS", 0.0), (f"q = {own:g}", "q = 0"))
 
 
 def none_over_target_only(evidence: list[dict]) -> Measured:
     """EAS without dropout minus EAS whose supernet saw the target task only."""
+    evidence = having(evidence, [0.0, 1.0])
     none, target = (needed(evidence, "tested-EAS", q) for q in (0.0, 1.0))
     return compared(none, target, ("q = 0 (no dropout)", "q = 1 (target)"))
 
@@ -112,6 +118,7 @@ def interior_rate(evidence: list[dict]) -> Measured:
     rates = rates_of(evidence)
     if len(rates) < 3:
         raise Missing(f"needs three drop rates, there are {len(rates)}")
+    evidence = having(evidence, rates)
     records = {q: needed(evidence, "tested-EAS", q) for q in rates}
     budgets = common_budgets([record for found in records.values() for record in found])
     means = {q: _mean_accuracy(records[q]) for q in rates}

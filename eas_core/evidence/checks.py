@@ -1,4 +1,4 @@
-"""Whether evidence can be judged: one profile, every seed with the same records, nothing damaged or made up."""
+"""Whether evidence can be judged: one profile, every variant with the same records, nothing damaged or made up."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class _Device(_Model):
 def check(evidence: list[dict]) -> None:
     """Whether claims can be judged from the evidence; if not, :class:`DataError` says in one line what is wrong.
 
-    Asked for: one profile, every seed once and with the same records, every record whole, of its kind, seed and drop
+    Asked for: one profile, every seed once, a variant with the same records in all seeds that have it, every record whole, of its kind, seed and drop
     rate, and made with the same settings as the others; test results that agree with their own accuracies.
     """
     _read(list[_Seed], evidence, "evidence")
@@ -149,10 +149,14 @@ def check(evidence: list[dict]) -> None:
             raise DataError(f"evidence: seed {entry['seed']} has no variant {entry['main']}, the profile's own")
         if len({(v["q"], v["reading"]) for v in entry["variants"].values()}) < len(entry["variants"]):
             raise DataError(f"evidence: seed {entry['seed']} has two variants of the same drop rate and reading")
-    made = [{(name, s) for name, v in entry["variants"].items() for s in v["records"]} for entry in evidence]
-    for entry, own in zip(evidence, made, strict=True):
-        for name, stage in sorted(set.union(*made) - own):
-            raise DataError(f"evidence: seed {entry['seed']} has no {stage} of {name}, another seed has")
+    stages: dict[str, set[str]] = {}
+    for entry in evidence:
+        for name, variant in entry["variants"].items():
+            stages.setdefault(name, set()).update(variant["records"])
+    for entry in evidence:
+        for name, variant in entry["variants"].items():
+            for stage in sorted(stages[name] - set(variant["records"])):
+                raise DataError(f"evidence: seed {entry['seed']} has no {stage} of {name}, another seed has")
     settings: dict[str, tuple[str, str]] = {}
     tested: dict[object, dict[str, tuple[object, str]]] = {}  # by the drawing of the images
     for entry in evidence:

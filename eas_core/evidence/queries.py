@@ -6,6 +6,7 @@ A *record* is the dict that a stage leaves (:mod:`eas_core.base.records`); *evid
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
@@ -56,18 +57,39 @@ def records_of(evidence: list[dict], stage: str, q: float | None = None, reading
     return found
 
 
+def having(evidence: list[dict], rates: Iterable[float] = (), readings: Iterable[str] = ()) -> list[dict]:
+    """The seeds with a supernet of each of these drop rates (profile's own reading) and readings (own drop rate).
+
+    A release may have variants for some of its seeds only. Methods are compared seed by seed, so what is compared must be
+    of the same seeds: those that have all of it. What no seed has is not asked for; if every seed lacks something, none
+    is left.
+
+    >>> own = {"q": 0.6, "reading": "exclude", "records": {}}
+    >>> one, two = ({"seed": s, "profile": "demo", "main": "q=0.6", "variants": {"q=0.6": own}} for s in (1, 2))
+    >>> two = {**two, "variants": {**two["variants"], "q=0": {**own, "q": 0.0}}}
+    >>> [entry["seed"] for entry in having([one, two], rates=[0.0])], len(having([one, two], rates=[1.0]))
+    ([2], 2)
+    """
+    one_profile(evidence)
+    made = [{(variant["q"], variant["reading"]) for variant in entry["variants"].values()} for entry in evidence]
+    own = main_variant(evidence[0])
+    asked = {(q, own["reading"]) for q in rates} | {(own["q"], reading) for reading in readings}
+    wanted = {variant for variant in asked if any(variant in there for there in made)}
+    return [entry for entry, there in zip(evidence, made, strict=True) if wanted <= there]
+
+
 def rates_of(evidence: list[dict]) -> list[float]:
-    """The drop rates q of which EAS was tested, ascending, the profile's own among them."""
+    """The drop rates q of which EAS was tested in any seed, ascending, the profile's own among them."""
     one_profile(evidence)
     rates = {variant["q"] for entry in evidence for variant in entry["variants"].values()}
-    return [q for q in sorted(rates) if records_of(evidence, "tested-EAS", q)]
+    return [q for q in sorted(rates) if records_of(having(evidence, [q]), "tested-EAS", q)]
 
 
 def other_readings(evidence: list[dict]) -> list[str]:
-    """The readings of Eq. (A) besides the profile's own, under which the same architectures were tested."""
+    """The readings of Eq. (A) besides the profile's own, under which any seed's same architectures were tested."""
     one_profile(evidence)
     readings = dict.fromkeys(variant["reading"] for entry in evidence for variant in entry["variants"].values())
-    return [reading for reading in readings if records_of(evidence, "tested-same", reading=reading)]
+    return [r for r in readings if records_of(having(evidence, readings=[r]), "tested-same", reading=r)]
 
 
 # ---------------------------------------------------------------- rows of one record, a task and a budget each

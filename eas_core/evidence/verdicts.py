@@ -87,6 +87,8 @@ def needed(evidence: list[dict], stage: str, q: float | None = None) -> list[dic
 
     Raises :class:`Missing` if there are none.
     """
+    if not evidence:
+        raise Missing("no seed has all the supernets that are compared")
     found = records_of(evidence, stage, q)
     if not found:
         raise Missing(f"no {stage} record" + ("" if q is None else f" for q = {q:g}"))

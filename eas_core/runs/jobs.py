@@ -102,32 +102,49 @@ def do(run: Run, entry: Job) -> dict[str, dict]:
     return {stage: pipeline.record(run.variant(entry.q, entry.reading), stage, run) for stage in entry.stages}
 
 
-def require(run: Run) -> None:
-    """Refuse a seed of which a record is missing: :class:`DataError` in one line, with the command that makes it."""
+def _missing(run: Run, entry: Job) -> str | None:
+    """The first stage of a job that has no record."""
+    variant = run.variant(entry.q, entry.reading)
+    return next((s for s in entry.stages if not (folder(variant, s, run) / "record.json").exists()), None)
+
+
+def finished(run: Run) -> list[Job]:
+    """The jobs of the variants that are whole: no record is missing of the variant."""
+    planned = jobs(run.profile)
+    unfinished = {(entry.q, entry.reading) for entry in planned if _missing(run, entry)}
+    return [entry for entry in planned if (entry.q, entry.reading) not in unfinished]
+
+
+def require(run: Run, partial: bool = False) -> None:
+    """Refuse a seed of which a record is missing: :class:`DataError` in one line, with the command that makes it.
+
+    If ``partial``, only the records of the profile's own variant are asked for.
+    """
     own = run.profile.supernet.task_dropout
     for planned in jobs(run.profile):
-        variant = run.variant(planned.q, planned.reading)
-        for stage in planned.stages:
-            if not (folder(variant, stage, run) / "record.json").exists():
-                name = variant_name(planned.q, planned.reading, own.reading)
-                root = "" if Path(run.root) == Path("runs") else f" runs={shlex.quote(str(run.root))}"
-                raise DataError(
-                    f"seed {run.seed}: {stage} of {name} is not there for profile {run.profile.name} under {run.root}; "
-                    f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}{root}"
-                )
+        if partial and (planned.q, planned.reading) != (own.q, own.reading):
+            continue
+        if stage := _missing(run, planned):
+            name = variant_name(planned.q, planned.reading, own.reading)
+            root = "" if Path(run.root) == Path("runs") else f" runs={shlex.quote(str(run.root))}"
+            raise DataError(
+                f"seed {run.seed}: {stage} of {name} is not there for profile {run.profile.name} under {run.root}; "
+                f"make it: snakemake -c2 claims --config profile={run.profile.name} seeds={run.seed}{root}"
+            )
 
 
-def collect(run: Run, make: bool = True) -> dict:
+def collect(run: Run, make: bool = True, partial: bool = False) -> dict:
     """The evidence of one seed, JSON-able.
 
     ``{"seed", "profile", "main", "variants": {name: {"q", "reading", "records": {stage: record}}}}``; ``main`` names the
-    profile's own variant. What is missing is made, or with ``make=False`` raises :class:`DataError` in one line.
+    profile's own variant. What is missing is made, or with ``make=False`` raises :class:`DataError` in one line. If
+    ``partial`` nothing is made, and variants other than the profile's own that lack a record are left out whole.
     """
-    if not make:
-        require(run)
+    if partial or not make:
+        require(run, partial)
     own = run.profile.supernet.task_dropout
     variants: dict[str, dict] = {}
-    for planned in jobs(run.profile):
+    for planned in finished(run) if partial else jobs(run.profile):
         name = variant_name(planned.q, planned.reading, own.reading)
         entry = variants.setdefault(name, {"q": planned.q, "reading": planned.reading, "records": {}})
         entry["records"] |= do(run, planned)

@@ -26,7 +26,7 @@ from eas_core.base import files, records
 from eas_core.base.errors import DataError, EASError, ProfileError
 from eas_core.data.tasks import TaskSet
 from eas_core.runs import jobs, releases_files, releases_pairs
-from eas_core.runs.releases_files import PAIRS, PROFILE, Content, weight_file
+from eas_core.runs.releases_files import MANIFEST, PAIRS, PROFILE, Content, weight_file
 from eas_core.runs.releases_old import (  # noqa: F401 - of older releases, for pages that show them; goes with that module
     command,
     digest,
@@ -104,9 +104,9 @@ def load(name: str | Path, device: str = "auto") -> Release:
 def published(name: str) -> list[dict]:
     """The evidence, a dict a seed, of a release that comes with the project and has at least :data:`SEVERAL` seeds, or [].
 
-    A release named like a profile then has more seeds than a run: pages about methods show it first. With two seeds an
-    interval over seeds is 12.7 standard errors wide on either side, which shows nothing. What is damaged raises
-    :class:`DataError`.
+    A release named like a profile then has more seeds than a run: pages about methods show it first
+    (:mod:`eas_core.runs.shown`). With two seeds an interval over seeds is 12.7 standard errors wide on either side, which
+    shows nothing. What is damaged raises :class:`DataError`.
 
     >>> published("no-such-release")
     []
@@ -117,13 +117,6 @@ def published(name: str) -> list[dict]:
     if len(manifest.seeds) < SEVERAL:
         return []
     return releases_files.read(name, [PROFILE, *map(releases_files.seed_file, manifest.seeds)]).evidence()
-
-
-def leading(evidence: Sequence[dict]) -> list[dict]:
-    """The :func:`published` release of an evidence's profile, to be shown before it; [] too if it is this evidence itself."""
-    release = published(evidence[0]["profile"])
-    same = [entry["seed"] for entry in release] == [entry["seed"] for entry in evidence]
-    return [] if same else release
 
 
 def restore(
@@ -159,6 +152,7 @@ def restore(
                 records.save_tensors(target / releases_pairs.FILE, block, {"stage": "pairs"})
     for seed in sorted(wanted):
         write_records(replace(run, seed=seed), entries[seed])  # last: where a record is, a stage is complete
+    _put(own / MANIFEST, (content.folder / MANIFEST).read_bytes())  # says that these runs are a release's
     return run
 
 
@@ -180,7 +174,8 @@ def for_book(name: str | Path, root: str | Path, overrides: Sequence[str] = ()) 
     """What ``make book FROM=name`` builds the book of: ``profile``, ``seed``, ``seeds`` and ``runs``, as notebooks take them.
 
     The profile is the one of that name which comes with the kit if that is the same, or else the release's file. Besides
-    what :func:`load` refuses, so is a release without the records of a stage that a page would have to make.
+    what :func:`load` refuses, so is a release without all records of the profile's own variant. Of other variants, which
+    only some of its seeds may have, the pages show what is there.
     """
     content = releases_files.read(name)
     _check_versions(content)
@@ -190,6 +185,8 @@ def for_book(name: str | Path, root: str | Path, overrides: Sequence[str] = ()) 
     own = profile.supernet.task_dropout
     for entry in content.evidence():
         for job in planned:
+            if (job.q, job.reading) != (own.q, own.reading):
+                continue
             variant = jobs.variant_name(job.q, job.reading, own.reading)
             there = entry["variants"].get(variant, {"records": {}})["records"]
             if missing := [stage for stage in job.stages if stage not in there]:

@@ -23,17 +23,21 @@ from eas_core.settings.profiles import differences
 Card = Callable[[str, list[dict], schema.Profile, int, list[str]], str]
 
 
-def publish(runs: Sequence[Run], target: Path, card: Card, weights: int | None = None) -> list[Path]:
+def publish(
+    runs: Sequence[Run], target: Path, card: Card, weights: int | None = None, partial: bool = False
+) -> list[Path]:
     """Publish finished runs, one a seed, into the folder ``target``; returns what was written.
 
     A release that is there already keeps its other seeds, if profile and versions of stages are the same; else
     :class:`DataError` says what differs. ``weights`` is the seed whose weights are published: by default the one whose
-    weights are there, or else the first. An unfinished run raises :class:`DataError`. What is refused changes no file.
+    weights are there, or else the first. An unfinished run raises :class:`DataError`; if ``partial``, only one whose own
+    variant is unfinished does, and other variants that are not finished are left out, to be published later. What is
+    refused changes no file.
     """
     target = Path(target)
     for run in runs:
-        jobs.require(run)
-    fresh = {run.seed: jobs.collect(run, make=False) for run in runs}
+        jobs.require(run, partial)
+    fresh = {run.seed: jobs.collect(run, make=False, partial=partial) for run in runs}
     published = _published_profile(runs[0])
     versions = _versions(list(fresh.values()))
     before, evidence = None, dict(fresh)

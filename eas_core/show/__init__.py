@@ -13,5 +13,5 @@ In: records, evidence, judged claims. Out: pandas tables, matplotlib figures, Ma
   :mod:`~eas_core.show.architecture_figures`, :mod:`~eas_core.show.generator_figures`,
   :mod:`~eas_core.show.gradient_figures`,
   :mod:`~eas_core.show.result_figures`, :mod:`~eas_core.show.baseline_figures`; their :mod:`~eas_core.show.style`
-- sentences: :mod:`~eas_core.show.findings`; :mod:`~eas_core.show.release_card` the model card of a release
+- sentences: :mod:`~eas_core.show.findings`, :mod:`~eas_core.show.sources` whose records a page shows; :mod:`~eas_core.show.release_card` the model card of a release
 """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from eas_core.evidence import alone
 from eas_core.evidence.compare import Estimate
 
+THIS_RUN = "this run: minus one for all (points)"
 PICKED = {
     "first": "first candidate",
     "probable": "most probable",
@@ -15,12 +18,14 @@ PICKED = {
 }
 
 
-def alone_table(evidence: list[dict]) -> pd.DataFrame:
+def alone_table(evidence: list[dict], beside: Sequence[dict] = ()) -> pd.DataFrame:
     """Task accuracy (%) and cross-entropy (nats) of each method's picks by budget, and the mean difference to one network.
 
     The differences are over all budgets, in points with their 95 % interval: to one network per budget for all tasks
-    (OFA-V's first), and to the mean of random architectures of equal cost.
+    (OFA-V's first), and to the mean of random architectures of equal cost. With the evidence of this run ``beside`` that
+    of a release, the last column has this run's difference to one network.
     """
+    own = {(line.method, line.pick): line.over_one.get(None) for line in alone.lines(list(beside))} if beside else {}
     rows = []
     for line in alone.lines(evidence):
         rows.append(
@@ -32,6 +37,7 @@ def alone_table(evidence: list[dict]) -> pd.DataFrame:
                 "cross-entropy (nats)": round(sum(line.loss) / len(line.loss), 4),
                 "minus one for all (points)": _with_interval(line.over_one.get(None)),
                 "minus random (points)": _with_interval(line.over_random.get(None)),
+                **({THIS_RUN: _with_interval(own.get((line.method, line.pick)))} if beside else {}),
             }
         )
     return pd.DataFrame(rows).set_index(["method", "network"])

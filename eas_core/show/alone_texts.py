@@ -29,7 +29,7 @@ def alone_text(evidence: list[dict]) -> str:
             text += f"; above random architectures, its interval clear of zero, {where}"
         found.append(text + ".")
     if not found:
-        return "This run has no network for all tasks to compare with."
+        return "There is no network for all tasks to compare with."
     return "Against **one network for all tasks**, in the mean over budgets:\n\n" + "\n".join(found)
 
 
@@ -48,7 +48,7 @@ def cross_text(evidence: list[dict]) -> str:
             )
     seeds = counted(len(evidence), "seed")
     if not found:
-        return "This run has no cross table."
+        return "There is no cross table."
     return (
         f"What knowing the task is worth ({seeds}; the interval is over {'seeds' if len(evidence) > 1 else 'tasks'}): "
         + (listed(found) + ".")

@@ -17,6 +17,7 @@ from eas_core.evidence.queries import (
     budgets_of,
     common_budgets,
     comparisons,
+    having,
     level_summaries,
     main_variant,
     other_readings,
@@ -30,20 +31,6 @@ from eas_core.show.result_tables import largest_smallest_table
 
 def _budgets(values: list[float]) -> str:
     return ", ".join(f"{value:g}" for value in values) + " M"
-
-
-def lead(release: list[dict], evidence: list[dict]) -> str:
-    """One Markdown sentence: whose records a page shows, those of a ``release`` (may be none) or this run's ``evidence``."""
-    own, name = counted(len(evidence), "seed"), evidence[0]["profile"]
-    if not release:
-        return (
-            f"*Shown: this run, {own} of the profile `{name}`. There is no release of three seeds or more beside it.*"
-        )
-    numbers = ", ".join(str(entry["seed"]) for entry in release)
-    return (
-        f"*Shown first: the release `{name}`, {counted(len(release), 'seed')} ({numbers}); this run, {own}, stands beside it. "
-        "The release's settings are in its model card.*"
-    )
 
 
 def mixed(evidence: list[dict]) -> str:
@@ -349,8 +336,9 @@ def readings(evidence: list[dict]) -> str:
     """Eq. (A) to the letter against the other reading: the mean difference over budgets on the same architectures."""
     others = other_readings(evidence)
     if not others:
-        return "This profile trains no supernet with the other reading (`ablation.readings`)."
+        return "There is no supernet with the other reading (`ablation.readings`)."
     own, other = main_variant(evidence[0])["reading"], others[0]
+    evidence = having(evidence, readings=[other])
     base = records_of(evidence, "tested-EAS")
     d = compare.difference(records_of(evidence, "tested-same", reading=other), base, common_budgets(base))
     sign = "**inconclusive**: the interval contains zero"

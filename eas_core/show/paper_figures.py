@@ -4,7 +4,8 @@
 variant: series whose records are not there are left out, and where nothing is left to compare a function returns None.
 Accuracies are drawn in percent, differences in points, costs in millions of multiply-adds; bars are 95 % intervals of
 :mod:`eas_core.evidence.compare`, which also sees to it that only like is compared with like (:class:`DataError` in one line).
-The paper's values are drawn only where the data are the paper's.
+The paper's values are drawn only where the data are the paper's. All series of a figure are of the same seeds, those that
+have every variant in it (:func:`eas_core.evidence.queries.having`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from matplotlib.ticker import MaxNLocator
 
 from eas_core.evidence import compare
 from eas_core.evidence.paper import ACCURACY, MADDS, PAPER_DATA, comparable_paper_rows, paper_data
-from eas_core.evidence.queries import common_budgets, main_variant, other_readings, rates_of, records_of, tasks_of
+from eas_core.evidence.queries import (
+    common_budgets,
+    having,
+    main_variant,
+    other_readings,
+    rates_of,
+    records_of,
+    tasks_of,
+)
 from eas_core.settings.stages import METHODS
 from eas_core.show.style import (
     BUDGET_LABEL,
@@ -95,6 +104,9 @@ def dropout_ablation(evidence: list[dict]) -> Figure | None:
 
     Every series has its own supernet and generator. None if the profile trains neither of the other two.
     """
+    evidence = having(evidence, [0.0, 1.0])
+    if not evidence:
+        return None
     main = records_of(evidence, "tested-EAS")
     own = main_variant(evidence[0])["q"]
     series = [
@@ -164,7 +176,8 @@ def drop_rates(evidence: list[dict], columns: int = 3) -> Figure | None:
     paper's best rate on ImageNet-10 (its choice on ImageNet-12). None if the profile trains one rate only.
     """
     rates = rates_of(evidence)
-    if len(rates) < 2:
+    evidence = having(evidence, rates)
+    if len(rates) < 2 or not evidence:
         return None
     own = main_variant(evidence[0])["q"]
     records = {q: records_of(evidence, "tested-EAS", q) for q in rates}
@@ -224,6 +237,10 @@ def readings(evidence: list[dict]) -> Figure | None:
 
     The same architectures (EAS's) are tested in both supernets, on the same images. None without the other supernet.
     """
+    others = other_readings(evidence)
+    evidence = having(evidence, readings=others)
+    if not evidence:
+        return None
     base = records_of(evidence, "tested-EAS")
     own = main_variant(evidence[0])["reading"]
     series = [
@@ -233,7 +250,7 @@ def readings(evidence: list[dict]) -> Figure | None:
             f"supernet trained with “{reading}” minus “{own}”",
             METHOD_STYLE["EAS"],
         )
-        for reading in other_readings(evidence)
+        for reading in others
     ]
     return (
         _differences(series, "difference on the same architectures\n(points of task accuracy)")
@@ -247,13 +264,18 @@ def method_differences(evidence: list[dict], plain_baselines: bool = False) -> F
     """Paired differences between methods at each budget, in points: EAS minus each other one, and OFA-T minus OFA-V.
 
     All search in the profile's own supernet, so that only the search differs; with ``plain_baselines`` OFA-V and OFA-T
-    search in the plain one (q = 0), as in Table I. Pairs of which one is missing are left out; None without any.
+    search in the plain one (q = 0), as in Table I. Pairs of which one is missing are left out; None without any, and with
+    ``plain_baselines`` without a plain supernet.
     """
+    if plain_baselines:
+        evidence = having(evidence, [0.0])
     methods = {
         name: records_of(evidence, method.tested, q=0.0 if plain_baselines and method.supernets == "plain" else None)
         for name, method in METHODS.items()
         if not method.extension
     }
+    if plain_baselines and not any(methods[name] for name in methods if METHODS[name].supernets == "plain"):
+        return None
     baselines = sorted(methods.keys() - {"EAS"}, key=lambda name: (METHODS[name].supernets != "plain", name))
     pairs = [("EAS", name, METHOD_STYLE[name]) for name in baselines]
     pairs.append(("OFA-T", "OFA-V", {"color": "k", "marker": "x"}))

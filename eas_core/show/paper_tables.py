@@ -17,11 +17,12 @@ from eas_core.base.errors import DataError
 from eas_core.data.tasks import TaskSet
 from eas_core.evidence import compare
 from eas_core.evidence.paper import ACCURACY, MADDS, comparable_paper_rows, paper_data, paper_search_times, paper_table
-from eas_core.evidence.queries import common_budgets, records_of
+from eas_core.evidence.queries import common_budgets, having, records_of
 from eas_core.settings.stages import METHODS
 from eas_core.show.columns import AVERAGE, COST, COUNT, INTERVAL, SEEDS, significant
 
 MB = 1e6  # bytes
+THIS_RUN = "this run: average (%)"
 
 
 # ---------------------------------------------------------------- Tables I and II
@@ -65,14 +66,15 @@ def _in_the_papers_order(line: tuple) -> tuple:
     return (level, list(METHODS).index(base) if base in METHODS else len(METHODS), method)
 
 
-def obtained_table(evidence: list[dict], tasks: TaskSet) -> pd.DataFrame:
+def obtained_table(evidence: list[dict], tasks: TaskSet, beside: Sequence[dict] = ()) -> pd.DataFrame:
     """Table I (or II, with 12 tasks) of these runs, a mean over seeds, with the paper's averages beside it.
 
     EAS comes from the profile's own supernet. OFA-V and OFA-T come from the plain one, q = 0, because once-for-all knows
     no task dropout; a profile without it has them from its own, and "OFA-V (q=0.6)" says so. The average is over all
     test images, the 95 % interval that of :func:`eas_core.evidence.compare.accuracy`; ``n`` counts a level's test images.
     Columns "paper: ..." put the paper's level 1 beside the lowest budget, and so on; on other data than the paper's
-    they say "other data": levels of accuracy are then not comparable.
+    they say "other data": levels of accuracy are then not comparable. With the evidence of this run ``beside`` that of a
+    release, a column has this run's averages. Only seeds with the plain supernet count, if any has it.
     """
     records = _table_1_records(evidence)
     if not records:
@@ -96,12 +98,15 @@ def obtained_table(evidence: list[dict], tasks: TaskSet) -> pd.DataFrame:
     table[SEEDS] = [one.seeds for one in lines]
     for column, values in _paper_columns(table.index, budgets, next(iter(records.values()))[0], tasks).items():
         table[column] = values
+    if beside:
+        own = obtained_table(list(beside), tasks)
+        table[THIS_RUN] = (own[AVERAGE].map("{:.2f}".format) + " " + own[INTERVAL]).reindex(table.index).fillna("")
     return table
 
 
 def _table_1_records(evidence: list[dict]) -> dict[str, list[dict]]:
-    """The tested records of Table I by the method's name in it, those that there are."""
-    records = {}
+    """The tested records of Table I by the method's name in it, those that there are; all of the same seeds."""
+    evidence, records = having(evidence, [0.0]), {}
     for name, method in METHODS.items():
         own = records_of(evidence, method.tested)
         plain = records_of(evidence, method.tested, q=0.0) if method.supernets == "plain" else own
@@ -126,7 +131,7 @@ def _paper_columns(index: pd.MultiIndex, budgets: list[float], record: dict, tas
 # ---------------------------------------------------------------- Table III
 
 
-def cost_table(evidence: list[dict]) -> pd.DataFrame:
+def cost_table(evidence: list[dict], beside: Sequence[dict] = ()) -> pd.DataFrame:
     """Table III: what each search costs on the profile's own supernet, a mean over seeds, with the paper's beside it.
 
     - ``training (s)``: OFA-T, measuring the architecture-accuracy pairs and fitting the predictor on them (the paper's
@@ -137,6 +142,8 @@ def cost_table(evidence: list[dict]) -> pd.DataFrame:
     - ``forward pass (s)``: the part of a generator's search that is its forward pass.
     - ``training (MB)`` and ``search (MB)``: how much memory each takes on top of what was there before, at its highest
       (10^6 bytes; :class:`eas_core.base.memory.PeakMemory`); for OFA-T the higher one of pairs and predictor.
+
+    With the evidence of this run ``beside`` that of a release, two more columns have this run's seconds.
     """
     paper = paper_search_times()
     pairs, predictor, evolved = (records_of(evidence, stage) for stage in ("pairs", "predictor", "evolved"))
@@ -170,6 +177,10 @@ def cost_table(evidence: list[dict]) -> pd.DataFrame:
         raise DataError("evidence: no record of a search in it")
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
     table[SEEDS] = len(evidence)
+    if beside:
+        own = cost_table(list(beside))
+        for column in ("training (s)", "search (s)"):
+            table[f"this run: {column}"] = own[column].reindex(table.index).fillna("")
     return table
 
 

@@ -96,26 +96,35 @@ def _results(evidence: list[dict]) -> str:
     parts = []
     if first:
         budgets, rows = queries.common_budgets(first), []
+        made = {name: variant for entry in evidence for name, variant in entry["variants"].items()}
         for method in METHODS.values():
-            for variant in next(iter(evidence))["variants"].values():
-                found = queries.records_of(evidence, method.tested, variant["q"], variant["reading"])
+            for name, variant in made.items():
+                having = [entry for entry in evidence if name in entry["variants"]]
+                found = queries.records_of(having, method.tested, variant["q"], variant["reading"])
                 if found:
                     values = [compare.accuracy(found, budget) for budget in budgets]
                     cells = [f"{v.mean:.1f} ({v.low:.1f} to {v.high:.1f})" for v in values]
-                    rows.append([method.name, f"{variant['q']:g}, {variant['reading']}", *cells])
+                    supernet = f"{variant['q']:g}, {variant['reading']}"
+                    rows.append([method.name, supernet, str(len(having)), *cells])
         n = compare.accuracy(first, budgets[0]).n
         parts.append(
-            f"Test accuracy in percent, mean over tasks, with 95 % intervals; {n:,} test images, {counted(seeds, 'seed')}. "
+            f"Test accuracy in percent, mean over tasks, with 95 % intervals; {n:,} test images, {counted(seeds, 'seed')}"
+            f"{'' if _complete(evidence) else ', not all of which have every supernet'}. "
             "A column is a budget in millions of multiply-adds; the supernet is told by its drop rate q and its reading of "
             "Eq. (A)."
         )
-        parts.append(_table(["method", "supernet", *(f"{budget:g} M" for budget in budgets)], rows))
+        parts.append(_table(["method", "supernet", "seeds", *(f"{budget:g} M" for budget in budgets)], rows))
     judged = claims.judge(evidence)
     parts.append(
         f"The paper's claims, judged from these records by rules that the book gives. {claim_texts.summary(judged)}"
     )
     parts.append(_table(["claim", "here", "verdict"], [[c.statement, c.ours, c.verdict] for c in judged]))
     return "\n\n".join(parts)
+
+
+def _complete(evidence: list[dict]) -> bool:
+    """Whether every seed has the same variants."""
+    return len({frozenset(entry["variants"]) for entry in evidence}) == 1
 
 
 def _again(name: str, profile: schema.Profile, seeds: list[int], weights: int) -> str:

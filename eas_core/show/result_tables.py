@@ -9,10 +9,24 @@ import numpy as np
 import pandas as pd
 
 from eas_core.data.tasks import TaskSet
+from eas_core.evidence import compare
+from eas_core.evidence.alone import over_random_architectures
+from eas_core.evidence.compare import Estimate
 from eas_core.evidence.paper import ACCURACY, MADDS, PAPER_DATA, comparable_paper_rows, paper_data, paper_table
-from eas_core.evidence.queries import budgets_of, comparisons, level, mean_over_tasks, picked_comparisons
+from eas_core.evidence.queries import (
+    budgets_of,
+    common_budgets,
+    comparisons,
+    level,
+    level_summaries,
+    main_variant,
+    mean_over_tasks,
+    picked_comparisons,
+    records_of,
+)
 from eas_core.evidence.words import readable
 from eas_core.runs.releases_evaluate import Again
+from eas_core.runs.shown import Shown
 from eas_core.show.columns import AVERAGE, COST, COUNT, INTERVAL, significant
 
 
@@ -128,6 +142,41 @@ def _with_differences(rows: list[dict], columns: dict[str, list], counted: str, 
     table[counted] = [row[count] for row in rows]
     table[COUNT] = [row["n"] for row in rows]
     return table
+
+
+def scoreboard(page: Shown) -> pd.DataFrame:
+    """A row for each budget: EAS's mean task accuracy (%) and its difference to random architectures of equal cost (points).
+
+    With 95 % intervals; the release's first, over images and seeds, then this run's, where a page shows both.
+    """
+    columns: dict[str, dict[float, str]] = {}
+    if page.release:
+        tested, drawn = (records_of(page.release, stage) for stage in ("tested-EAS", "results"))
+        levels = common_budgets(tested)
+        title = f"release {page.name}"
+        columns[f"{title}: EAS (%)"] = {b: _interval(compare.accuracy(tested, b), ".1f") for b in levels}
+        if len(drawn) > 1 and all(map(comparisons, drawn)):
+            gaps = {b: over_random_architectures(tested, drawn, [b]) for b in levels}
+            columns[f"{title}: minus random"] = {b: _interval(gap, "+.2f") for b, gap in gaps.items()}
+    for entry in page.beside or ([] if page.release else page.here):
+        record = main_variant(entry)["records"]["results"]
+        title = "this run" if len(page.here) == 1 else f"this run, seed {entry['seed']}"
+        own = level_summaries(record)
+        columns[f"{title}: EAS (%)"] = {r["budget"]: _edges(r["accuracy"], *r["interval"], form=".1f") for r in own}
+        if rows := comparisons(record):
+            columns[f"{title}: minus random"] = {
+                r["budget"]: _edges(100 * r["difference"], *(100 * edge for edge in r["interval"]), form="+.2f")
+                for r in rows
+            }
+    return pd.DataFrame(columns).sort_index().fillna("").rename_axis("budget (M)")
+
+
+def _interval(value: Estimate, form: str) -> str:
+    return _edges(value.mean, value.low, value.high, form=form)
+
+
+def _edges(mean: float, low: float, high: float, *, form: str) -> str:
+    return f"{mean:{form}} ({low:{form}} to {high:{form}})"
 
 
 def again_table(found: list[Again]) -> pd.DataFrame:
