@@ -95,7 +95,7 @@ def headed(html: str) -> str:
             both = list(zip(rows[-2], rows[-1], strict=True))
             if not any(upper.get_text(strip=True) and lower.get_text(strip=True) for upper, lower in both):
                 for upper, lower in both:
-                    upper.string = upper.get_text() or lower.get_text()
+                    upper.string = upper.get_text(strip=True) or lower.get_text(strip=True)
                 rows[-1][0].parent.decompose()
         for heading in head.find_all("th"):
             if not heading.get_text(strip=True):
