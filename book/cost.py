@@ -182,7 +182,7 @@ def page(results: dict) -> str:
             "",
             f"Measured {where['time'][:10]}, PyTorch {where['versions']['torch']}, {entry['batch']} images per step.",
             "",
-            "| | teacher, images/s | supernet, images/s | generator, scenarios/s | multi-path, scenarios/s | evaluation, images/s |",
+            "| device | teacher, images/s | supernet, images/s | generator, scenarios/s | multi-path, scenarios/s | evaluation, images/s |",
             "| --- | ---: | ---: | ---: | ---: | ---: |",
         ]
         for label, found in rates.items():

@@ -1,7 +1,8 @@
 """The page with all figures, from the executed notebooks: ``python book/gallery.py EXECUTED... > book/executed/gallery.md``.
 
-Each figure outside a solution, but for those that show this run once more beside a release (tag ``beside``), becomes a small image in ``gallery/`` beside the notebooks and a card that leads to its section. A card says what
-the function that drew the figure says of itself: the first line of its docstring.
+Each figure outside a solution, but for those that show this run once more beside a release (tag ``beside``), becomes a small
+image in ``gallery/`` beside the notebooks and a card that leads to its section. A card has the figure's caption, or what the
+function that drew it says of itself: the first line of its docstring.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Figure(NamedTuple):
     png: bytes
     section: str  # its heading, in Markdown
     slug: str  # by which links find that heading
-    caption: str  # what it shows, in Markdown; empty if no function of eas_core.show drew it
+    caption: str  # what it shows, in Markdown: the page's caption, or what its function says; empty if there is neither
+    alt: str  # what the picture looks like; empty if the page does not say
 
 
 def caption(source: str) -> str:
@@ -69,7 +71,10 @@ def figures(notebook: nbformat.NotebookNode) -> tuple[str, list[Figure]]:
             for output in cell.outputs:
                 image = output.get("data", {}).get("image/png")
                 if image:
-                    found.append(Figure(base64.b64decode(image), section, slugs[-1], caption(cell.source)))
+                    said = cell.metadata.get("mystnb", {})
+                    text = said.get("figure", {}).get("caption") or caption(cell.source)
+                    alt = said.get("image", {}).get("alt", "")
+                    found.append(Figure(base64.b64decode(image), section, slugs[-1], text, alt))
     return title, found
 
 
@@ -97,7 +102,7 @@ def page(paths: list[Path]) -> str:
             lines += [
                 ":::{grid-item-card}",
                 f":img-top: gallery/{name}",
-                f":img-alt: Figure {number} of the chapter “{title}”, section “{figure.section}”",
+                f":img-alt: {figure.alt or f'Figure {number} of the chapter “{title}”, section “{figure.section}”'}",
                 "",
                 f"[{figure.section}]({path.name}#{figure.slug})",
                 *(["", figure.caption] if figure.caption else []),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import functools
+import importlib.util
 import io
 import pkgutil
 import pydoc
 import re
 import runpy
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -121,6 +123,30 @@ def test_page_opens_without_errors(name, origin, browser):
     assert page.evaluate("document.documentElement.scrollWidth") <= 380, "wider than a phone"
     if re.match(r"executed/\d\d_", name):
         assert page.locator(".tag_parameters:visible, .tag_injected-parameters:visible").count() == 0
+    page.close()
+
+
+AXE = [
+    ("index", "light"),
+    ("index", "dark"),
+    ("bibliography", "light"),
+    ("api/training", "light"),
+    ("executed/08_results", "dark"),
+]
+
+
+@pytest.mark.parametrize(("name", "theme"), AXE)
+def test_axe_finds_no_violation(name, theme, origin, browser):
+    axe = importlib.util.find_spec("axe_playwright_python")
+    if axe is None:
+        pytest.skip("axe-playwright-python is not installed: pip install -c constraints.txt -e .[test]")
+    page = browser.new_page()
+    page.add_init_script(f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')")
+    page.goto(f"{origin}/{name}.html", wait_until="load")
+    page.wait_for_timeout(500)  # the theme looks for what scrolls
+    page.evaluate(Path(axe.origin).with_name("axe.min.js").read_text())
+    found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert not [(one["id"], node["html"][:80]) for one in found for node in one["nodes"]]
     page.close()
 
 

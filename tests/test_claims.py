@@ -557,12 +557,12 @@ def test_with_a_release_its_numbers_lead_and_this_runs_stand_beside():
     table = claim_texts.claims_table(released, own)
     assert table["verdict"].tolist() == [claim.verdict for claim in released]
     assert table["its verdict"].tolist() == [claim.verdict for claim in own]
-    assert (table["release"] + "; " + table["of"]).tolist() == [claim.ours for claim in released]
+    assert (table["release"] + "; " + table["evidence"]).tolist() == [claim.ours for claim in released]
     assert max(len(cell) for cell in table.to_numpy().flat) <= 50
     text = claim_texts.details(released, own)
     assert all(f"- Release: {claim.ours}" in text for claim in released)
     assert all(f"- This run: {claim.ours} ({claim.verdict})" in text for claim in own)
-    assert claim_texts.claims_table(own).columns.tolist()[3:] == ["this run", "of", "verdict"]
+    assert claim_texts.claims_table(own).columns.tolist()[3:] == ["this run", "evidence", "verdict"]
     words = claim_texts.verdicts(released, "dropout", own=own)
     assert "**Holds**" in words and "2 seeds (this run: not measured, no tested-EAS record for q = 0)" in words
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from eas_core.show.style import EAS, MADDS_LABEL, RANDOM, REFERENCE, SHADES, array, styled, subplots, subtitle
+from eas_core.show.style import EAS, MADDS_LABEL, RANDOM, SHADES, THIRD, array, styled, subplots, subtitle
 from eas_core.space.cost_tables import MILLION, budget_range, cost_tables, madds
 from eas_core.space.search_space import BLOCKS, BLOCKS_PER_UNIT, KERNELS, UNITS, Architecture, SearchSpace, sample
 
@@ -28,7 +28,7 @@ def architectures(pairs: Sequence[tuple[str, Architecture | dict]]) -> Figure:
             architecture = Architecture.from_dict(architecture)
         _draw_architecture(axis, architecture)
         axis.set_title(title)
-        axis.set_ylabel("kernel" if len(pairs) > 1 else "kernel size (pixels)")
+        axis.set_ylabel("kernel" if len(pairs) > 1 else "kernel size")
     _unit_labels(axes[-1, 0])
     _architecture_legend(figure)
     return figure
@@ -144,7 +144,7 @@ def cosine_similarity(similarities: pd.DataFrame, references: pd.DataFrame | Non
     )
     axis.plot(cost, mean, marker="o", color=EAS, label="networks of two tasks (mean)")
     if references is not None:
-        styles = {"draws of one task": ("s", REFERENCE, "-."), "draws of two tasks": ("^", REFERENCE, ":")}
+        styles = {"draws of one task": ("s", THIRD, "-."), "draws of two tasks": ("^", "k", ":")}
         for name, (marker, color, line) in {**styles, "random pairs": ("x", RANDOM, "--")}.items():
             axis.plot(cost, references[name], marker=marker, color=color, linestyle=line, label=name)
     axis.set(xlabel=f"average {MADDS_LABEL}", ylabel="cosine similarity")

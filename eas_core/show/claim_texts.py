@@ -28,15 +28,15 @@ def claims_table(claims: Sequence[Claim], own: Sequence[Claim] = ()) -> pd.DataF
     beside, rows = {claim.key: claim for claim in own}, []
     for claim in claims:
         value, _, counts = (TOO_FEW if own and claim.verdict == NOT_MEASURED else claim.ours).partition("; ")
-        paper = {"claim": claim.label, "in the paper": claim.where, "paper": claim.paper}
-        lead = {"release" if own else "this run": value, "of": counts, "verdict": claim.verdict}
+        paper = {"claim": claim.label, "where in the paper": claim.where, "paper": claim.paper}
+        lead = {"release" if own else "this run": value, "evidence": counts, "verdict": claim.verdict}
         rows.append({**paper, **lead})
         if own:
             rows[-1] |= {
                 "this run": beside[claim.key].ours.partition("; ")[0],
                 "its verdict": beside[claim.key].verdict,
             }
-    columns = ["claim", "in the paper", "paper", *(["release"] if own else ["this run"]), "of", "verdict"]
+    columns = ["claim", "where in the paper", "paper", *(["release"] if own else ["this run"]), "evidence", "verdict"]
     columns += ["this run", "its verdict"] if own else []
     return pd.DataFrame(rows, columns=columns, index=pd.Index([claim.key for claim in claims], name="key"))
 

@@ -69,12 +69,14 @@ def _note(estimate: compare.Estimate, unit: str = "a point") -> str:
 def _against_cost(axis: Axes, records: list[dict], number: int, **look: Any) -> compare.Estimate:
     """Series ``number`` of accuracy against cost with its intervals; returns the estimate of the first level.
 
-    Caps grow with the number, so that the ends of bars at the same cost can be told apart.
+    Caps grow with the number and points step aside by a share of the range, so that bars at the same cost can be told apart.
     """
     levels = _levels(records)
     estimates = [estimate for _, estimate in levels]
     mean, bars = _mean_and_bars(estimates)
-    axis.errorbar([cost for cost, _ in levels], mean, bars, capsize=2.5 + 2 * number, elinewidth=1.2, **look)
+    costs = np.array([cost for cost, _ in levels])
+    aside = 0.008 * number * np.ptp(costs)
+    axis.errorbar(costs + aside, mean, bars, capsize=2.5 + 2 * number, elinewidth=1.2, **look)
     return estimates[0]
 
 

@@ -104,7 +104,7 @@ def toy_sharing(accuracy: Mapping[str, np.ndarray], tasks: Sequence[str], kernel
             places = np.arange(len(kernels)) + offset
             axis.plot(places, 100 * values[t], marker, color=color, markerfacecolor=face, label=name)
         axis.axhline(50, color=REFERENCE, linestyle=":", linewidth=1)
-        axis.set(xticks=range(len(kernels)), xlabel="kernel size (pixels)", ylim=(40, 104), xlim=(-0.5, 2.5))
+        axis.set(xticks=range(len(kernels)), xlabel="kernel size", ylim=(40, 104), xlim=(-0.5, 2.5))
         axis.set_xticklabels([f"{k}×{k}" for k in kernels])
         subtitle(axis, f"{tasks[t]}, n = {n}")
     axes[0].set_ylabel("accuracy (%)")

@@ -24,7 +24,7 @@ from eas_core.settings.stages import METHODS
 from eas_core.space.search_space import EXPANSIONS
 
 WIDTH = 7.2  # inches: the width of the book's text
-EAS, RANDOM, REFERENCE, THIRD, FOURTH = "#0072B2", "#D55E00", "#767676", "#009E73", "#CC79A7"
+EAS, RANDOM, REFERENCE, THIRD, FOURTH = "#0072B2", "#D55E00", "#636363", "#009E73", "#CC79A7"
 CYCLE = (EAS, RANDOM, THIRD, FOURTH, "#E69F00", "#56B4E9", "#000000")
 METHOD_STYLE: dict[str, dict[str, Any]] = {
     name: {"color": method.color, "marker": method.marker} for name, method in METHODS.items()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -26,6 +27,8 @@ from eas_core.show.style import (
     subplots,
     subtitle,
 )
+
+DROPPED = "#E6E6E6"
 
 
 @styled
@@ -117,7 +120,8 @@ def dropout_masks(
     mask = array(mask).astype(float)
     order = [c for group in tasks.classes for c in group]
     figure, axis = subplots(height=min(6.0, 1.5 + 0.2 * len(mask)))
-    axis.imshow(mask[:, order], aspect="auto", cmap=RAMP, vmin=0, vmax=1.4, interpolation="nearest")
+    shades = ListedColormap([DROPPED, RAMP(1 / 1.4)])
+    axis.imshow(mask[:, order], aspect="auto", cmap=shades, vmin=0, vmax=1, interpolation="nearest")
     edges = np.cumsum([0, *(len(group) for group in tasks.classes)]) - 0.5
     for edge in edges[1:-1]:
         axis.axvline(edge, color="white", linewidth=1.5)
@@ -134,7 +138,7 @@ def dropout_masks(
     axis.set(xlabel="classes, grouped by task", ylabel="image of the batch", title=title)
     axis.grid(False)
     handles = [Patch(facecolor=RAMP(1 / 1.4), label="logit kept")]
-    handles.append(Patch(facecolor="w", edgecolor="#999999", label="dropped"))
+    handles.append(Patch(facecolor=DROPPED, label="dropped"))
     if labels is not None:
         handles.append(Patch(facecolor="none", edgecolor=RANDOM, label="the image's own task"))
     figure.legend(handles=handles, loc="outside upper center", ncols=3)

@@ -208,7 +208,7 @@ class ArchitectureDrawing {
 class GateDrawing {
   constructor() {
     this.svg = svg("svg", { role: "img", class: "eas-drawing" });
-    this.box = html("div", { class: "eas-figure" }, html("h4", {}, "Gate probabilities"), this.svg, html("p", { class: "eas-note" }, "The stronger the colour, the more probable is the gate."));
+    this.box = html("div", { class: "eas-figure" }, html("p", { class: "eas-title" }, "Gate probabilities"), this.svg, html("p", { class: "eas-note" }, "The stronger the colour, the more probable is the gate."));
   }
   layout(width) {
     const left = 68, gap = 4, high = 15;
@@ -250,7 +250,7 @@ class CurveDrawing {
     this.svg = svg("svg", { role: "img", class: "eas-drawing" });
     this.legend = html("div", { class: "eas-legend" });
     this.note = html("p", { class: "eas-note" });
-    this.box = html("div", { class: "eas-figure" }, html("h4", {}, "Measured accuracy against cost"), this.svg, this.legend, this.note);
+    this.box = html("div", { class: "eas-figure" }, html("p", { class: "eas-title" }, "Measured accuracy against cost"), this.svg, this.legend, this.note);
   }
   layout(width) {
     Object.assign(this, { width, height: 176, left: 40, bottom: 34, top: 6 });
@@ -344,7 +344,7 @@ function render({ model, el }) {
   const meter = html("meter", { min: 0, max: 1, "aria-label": "share of the budget used" });
 
   const first = new ArchitectureDrawing(), second = new ArchitectureDrawing();
-  const firstTitle = html("h4"), secondTitle = html("h4");
+  const firstTitle = html("p", { class: "eas-title" }), secondTitle = html("p", { class: "eas-title" });
   const gates = new GateDrawing(), curve = new CurveDrawing(facts);
   const drawings = html("div", {}, firstTitle, first.box, secondTitle, second.box, legend());
   const root = html("div", { class: "eas-widget eas-explorer" },

@@ -32,7 +32,7 @@ function render({ model, el }) {
   const scale = slider("Logits times", { min: 0.05, max: 1, step: 0.05, value: 1, format: (v) => v.toFixed(2) }, (v) => change("scale", v));
   const again = button("Draw again", () => change("seed", state.seed + 1), "a new mask");
   const grid = svg("svg", { role: "img", class: "eas-drawing" }), bars = svg("svg", { role: "img", class: "eas-drawing" });
-  const title = html("h4"), summary = html("div", { class: "eas-numbers", role: "status", "aria-live": "polite" });
+  const title = html("p", { class: "eas-title" }), summary = html("div", { class: "eas-numbers", role: "status", "aria-live": "polite" });
   const key = (style, text) => html("span", { class: `eas-key ${style}` }, text);
   const root = html("div", { class: "eas-widget eas-dropout" },
     html("div", { class: "eas-controls" }, q.box, scale.box, reading.box, image.box, html("div", { class: "eas-buttons" }, again)),
