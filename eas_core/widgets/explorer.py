@@ -98,7 +98,7 @@ if widgets.HAS_ANYWIDGET:
         ``task``, ``budget``, ``draw`` and ``other`` (the task to compare with, -1: none) may be set from either side.
         """
 
-        _esm = widgets.module("explorer")
+        _esm = widgets.module("method", "explorer")
         _css = widgets.style()
 
         #: The task's number.

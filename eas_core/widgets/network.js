@@ -252,10 +252,3 @@ export function run(network, pictures, n = 1) {
 export function normalisePictures(bytes, mean, std) {
   return Float32Array.from(bytes, (value, i) => (value - 255 * mean[i % 3]) / (255 * std[i % 3]));
 }
-
-/** Probabilities of some classes only: the softmax of their logits. */
-export function probabilities(logits, classes) {
-  const top = Math.max(...classes.map((c) => logits[c]));
-  const powers = classes.map((c) => Math.exp(logits[c] - top)), sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / sum);
-}

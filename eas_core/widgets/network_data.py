@@ -54,8 +54,8 @@ def picture_bytes(images: np.ndarray) -> bytes:
     return images.transpose(0, 2, 3, 1).tobytes()
 
 
-def calibration_pictures(release: Release, per_class: int = PER_CLASS) -> np.ndarray:
-    """The first training images of each class, uint8 (n, 3, r, r), drawn anew by the release's data source.
+def drawn(release: Release, split: str, per_class: int) -> np.ndarray:
+    """The first images of each class in a split, uint8 (n, 3, r, r), drawn anew by the release's data source.
 
     A source that cannot draw (photographs) raises :class:`EASError`: pages carry no photographs.
     """
@@ -64,4 +64,4 @@ def calibration_pictures(release: Release, per_class: int = PER_CLASS) -> np.nda
     if settings.source != "shapes10" or make is None:
         raise EASError(f"data.source: {settings.source!r} cannot be drawn for a page; 'shapes10' can")
     seed = release.seed if settings.seed is None else settings.seed
-    return make(catalogue.Wanted(None, {"train": per_class}, resolution, seed, Path()))["train"][0]
+    return make(catalogue.Wanted(None, {split: per_class}, resolution, seed, Path()))[split][0]
