@@ -67,6 +67,7 @@ NOTEBOOKS = {
     "12_claims": KINDS,
     "13_photographs": [],
     "14_gate_gradient": ["supernet"],
+    "17_in_the_page": [],
     "01_quickstart": ["results"],
     "index": KINDS, # the cover
 }
@@ -150,7 +151,7 @@ for number, name in enumerate(NOTEBOOKS):
             needed(name),
             notebook=f"notebooks/{name}.ipynb",
             library=LIBRARY,
-            releases=RELEASES if name in ("08_results", "11_ablations", "12_claims", "13_photographs", "15_fair_comparison") else [],
+            releases=RELEASES if name in ("08_results", "11_ablations", "12_claims", "13_photographs", "15_fair_comparison", "17_in_the_page") else [],
             script="book/execute.py",
         output: EXECUTED[name],
         params:

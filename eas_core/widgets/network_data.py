@@ -14,11 +14,12 @@ import torch
 
 from data_prep import catalogue
 from eas_core.base.errors import EASError
-from eas_core.data.splits import MEAN, STD
+from eas_core.data.splits import MEAN, STD, normalise
+from eas_core.network.subnetwork import Network
 from eas_core.network.supernet import Supernet
 from eas_core.runs.releases import Release
 
-#: Pictures of each class that a network in the page is calibrated on.
+#: Pictures of each class that a network in the page is calibrated on: ``benchmarks/results/page_calibration.json``.
 PER_CLASS = 2
 
 
@@ -47,6 +48,19 @@ def rounded(supernet: Supernet) -> Supernet:
         for weight in supernet.parameters():
             weight.copy_(weight.half().float())
     return supernet
+
+
+@torch.no_grad()
+def calibrated(network: Network, images: torch.Tensor) -> Network:
+    """An extracted network with the statistics of one batch of images, uint8 (n, 3, r, r), as a page computes them."""
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0  # this batch alone
+    network.train()(normalise(images))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return network.eval()
 
 
 def picture_bytes(images: np.ndarray) -> bytes:
