@@ -21,6 +21,7 @@ from eas_core.space.cost_tables import madds
 from eas_core.space.search_space import Architecture
 from eas_core.widgets import draw, network_data
 
+DARK = "--pst-color-text-base: #ced6dd; --pst-color-text-muted: #9ca4af; --pst-color-border: #48566b; --pst-color-surface: #29313d"
 SHOTS = os.environ.get("EAS_SCREENSHOTS")  # a folder: the tour leaves pictures there
 
 
@@ -206,8 +207,8 @@ def test_controls_have_names_and_it_fits_a_phone_in_the_dark(page):
     for control in page.locator(".eas-draw :is(select, input, button)").all():
         assert control.evaluate("c => c.labels?.length || c.textContent.trim() || c.ariaLabel")
     page.set_viewport_size({"width": 380, "height": 800})
-    page.evaluate("document.documentElement.dataset.theme = 'dark'; document.body.style.background = '#121212'")
-    page.evaluate("document.body.style.color = '#ddd'")
+    page.add_style_tag(content=f":root {{ {DARK} }} body {{ background: #14181e }}")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.wait_for_timeout(200)
     assert page.evaluate("document.documentElement.scrollWidth") <= 380
     shot(page, "phone")

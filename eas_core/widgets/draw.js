@@ -133,7 +133,10 @@ function render({ model, el }) {
   const data = model.get("data"), names = data.tasks.flatMap((task) => task.classes.map(readable));
   const message = html("p", { class: "eas-draw-message", role: "status" });
   const summary = html("p", { class: "eas-how eas-draw-summary", role: "status", "aria-live": "polite" });
-  const say = (text) => (message.textContent = text);
+  const say = (text, wrong = true) => {
+    message.textContent = text;
+    message.classList.toggle("eas-wrong", wrong);
+  };
   let picture = null, spoken = null, worker = null;
 
   const ask = (slot, id, architecture) => worker?.postMessage({ kind: "ask", slot, id, architecture, picture });
@@ -153,7 +156,7 @@ function render({ model, el }) {
     const { classes } = sides[0].scenario(), size = examples.length / names.length;
     const number = classes.length ? classes[example++ % classes.length] : example++ % names.length;
     sheet.show(examples.subarray(number * size, (number + 1) * size));
-    say(`Example: ${names[number]}, an image that no network was trained on.`);
+    say(`Example: ${names[number]}, an image that no network was trained on.`, false);
   }, "an image of the next class, not used in training");
   sheet.box.querySelector(".eas-buttons").append(next);
 

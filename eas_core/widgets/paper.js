@@ -1,10 +1,11 @@
-// The picture in the page: a sheet to draw on with mouse, finger or keys, pictures from files, the clipboard of a drop or the
+// The picture in the page: a sheet to draw on with mouse, finger or keys, pictures from files, chosen or dropped, or from the
 // camera, and the few pixels that the network sees of it.
 
 const SHEET = 256; // pixels of the sheet, each way
 const LARGEST_FILE = 20e6, LARGEST_PICTURE = 40e6; // bytes, pixels
 
-/** The sheet {box, pixels(), show(bytes), load(file)}; `changed` is called after every change, `say` gets one-line messages. */
+/** The sheet {box, pixels(), show(bytes), load(file)}; `changed` gets these bytes after every change, `say` one-line messages (and
+ * false where nothing is wrong). */
 function paper(resolution, changed, say) {
   const canvas = html("canvas", { width: SHEET, height: SHEET, tabindex: 0, class: "eas-sheet", role: "img",
     "aria-label": "Sheet to draw on. Arrow keys move the pen, the space bar puts it down or lifts it; or choose a picture below." });
@@ -103,7 +104,7 @@ function paper(resolution, changed, say) {
     if (event.key === " ") to.down = !pen.down;
     if (to.down) line(pen.down ? pen : to, to);
     pen = to;
-    say(`Pen ${pen.down ? "down" : "up"} at ${Math.round((100 * pen.x) / SHEET)} %, ${Math.round((100 * pen.y) / SHEET)} %`);
+    say(`Pen ${pen.down ? "down" : "up"} at ${Math.round((100 * pen.x) / SHEET)} %, ${Math.round((100 * pen.y) / SHEET)} %`, false);
   });
   canvas.addEventListener("dragover", (event) => event.preventDefault());
   canvas.addEventListener("drop", (event) => { event.preventDefault(); load(event.dataTransfer.files[0]); });
