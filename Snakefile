@@ -67,11 +67,12 @@ NOTEBOOKS = {
     "12_claims": KINDS,
     "13_photographs": [],
     "14_gate_gradient": ["supernet"],
+    "17_in_the_page": [],
     "01_quickstart": ["results"],
     "index": KINDS, # the cover
 }
 ALL_SEEDS = ("10_baselines", "15_fair_comparison", "11_ablations", "12_claims")  # the others show SEED only
-SHOW_RELEASES = (*ALL_SEEDS, "08_results", "13_photographs", "index")
+SHOW_RELEASES = (*ALL_SEEDS, "08_results", "13_photographs", "17_in_the_page", "index")
 LIBRARY = sorted(
     str(path)
     for folder, pattern in (("eas_core", "**/*.py"), ("eas_core", "widgets/*.[jc]s*"), ("data_prep", "**/*.py"))

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from benchmarks import calibration, equal_time, gpu, input_pipeline, recipes, scaling, throughput
+from benchmarks import calibration, equal_time, gpu, input_pipeline, page_calibration, recipes, scaling, throughput
 from eas_core.base.parsing import parse_json
 from eas_core.settings import profiles
 from eas_core.show import alone_figures
@@ -85,6 +85,15 @@ def test_what_few_images_cost_is_told_for_each_size_and_seed(smoke_run, tmp_path
         assert (
             len(row["mean"]) == len(row["deviation"]) == 2 and row["root mean square"] >= max(map(abs, row["mean"])) / 2
         )
+
+
+def test_what_a_pages_calibration_costs_is_told_for_each_number_of_pictures(smoke_release, tmp_path):
+    path = tmp_path / "page.json"
+    words = ["--release", str(smoke_release), "--results", str(path), "--tasks", "1", "--images", "1"]
+    page_calibration.main([*words, "--per-class", "1,2", "--drawings", "2"])
+    found = json.loads(path.read_text())
+    assert [(row["per class"], row["pictures"]) for row in found["rows"]] == [(1, 60), (2, 120)]
+    assert all(len(row["loss"]) == 2 and row["largest"] >= max(row["loss"]) for row in found["rows"])
 
 
 def test_recipes_are_measured_once_for_each_seed_and_on_images_that_train_nothing(smoke_run, tmp_path, capsys):

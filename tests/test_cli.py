@@ -288,6 +288,20 @@ def test_export_says_by_which_method(eas, smoke_run, tmp_path):
     assert eas(*words, runs=True)[2] == "found by EAS\n"
 
 
+def test_export_takes_an_architecture_from_a_file(eas, smoke_run, tmp_path):
+    given, out = tmp_path / "given.json", tmp_path / "network"
+    given.write_text(SMALLEST.to_json())
+    words = ("export", "--task", "counting", "--budget", "3", "--architecture", str(given), "--out", str(out))
+    assert eas(*words, runs=True)[2] == "found by --architecture\n"
+    assert json.loads((out / "network.json").read_text())["architecture"] == SMALLEST.to_dict()
+    assert_one_line(eas(*words, "--method", "EAS", runs=True), "--method: 'EAS' finds an architecture")
+    for text, fault in ((LARGEST.to_json(), "more than the budget of 3 M"), ("{", "not JSON"), ("{}", "needs exactly")):
+        given.write_text(text)
+        assert_one_line(eas(*words, runs=True), fault)
+    given.unlink()
+    assert_one_line(eas(*words, runs=True), "given.json: [Errno 2]")
+
+
 def test_evaluate_adds_the_test_accuracy_of_the_tasks_images(eas, smoke_run):
     budget = smoke_run.profile.specialize.budgets[0]
     status, out, _ = eas("evaluate", "--task", "arrows", "--budget", str(budget), runs=True)

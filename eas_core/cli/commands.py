@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eas_core.runs.releases_files import Content
     from eas_core.runs.run import Run
     from eas_core.search.specialize import Specialized
+    from eas_core.space.architecture import Architecture
 
 
 def _plan(options: Namespace, **more: Any) -> Run:
@@ -153,10 +154,25 @@ def cost(options: Namespace) -> None:
     print(json.dumps([{"madds": madds, "params": params} for madds, params in both]))
 
 
-def _chosen(options: Namespace) -> tuple[Run, Specialized, dict]:
+def _architecture(options: Namespace) -> Architecture | None:
+    """The architecture in the file that ``--architecture`` names."""
+    if options.architecture is None:
+        return None
+    from eas_core.space.architecture import Architecture
+
+    if options.method != "best":
+        raise EASError(f"--method: {options.method!r} finds an architecture; leave it out with --architecture")
+    try:
+        return Architecture.from_json(Path(options.architecture).read_text())
+    except (OSError, UnicodeDecodeError, SpaceError) as error:
+        raise SpaceError(f"--architecture: {options.architecture}: {error}") from None
+
+
+def _chosen(options: Namespace, architecture: Architecture | None = None) -> tuple[Run, Specialized, dict]:
     """The run, the network for the scenario that the options name, and that as JSON says it.
 
-    By the method asked for; "best" is the one that did best on validation images, of those that the run has recorded.
+    By the method asked for; "best" is the one that did best on validation images, of those that the run has recorded. A
+    given ``architecture`` is taken as it is.
     """
     run = _released(options) if options.release else _plan(options)
     run.scenario(options.task, options.budget)
@@ -164,6 +180,11 @@ def _chosen(options: Namespace) -> tuple[Run, Specialized, dict]:
     run = run.ready()
     from eas_core.runs import specialized
 
+    if architecture is not None:
+        from eas_core.runs.given import given
+
+        chosen = given(run, options.task, options.budget, architecture)
+        return run, chosen, {"method": "--architecture", **_describe(run, chosen)}
     method, found = specialized.best_method(run) if options.method == "best" else (options.method, {})
     chosen = specialized.specialize_one(run, options.task, options.budget, method)
     return run, chosen, {"method": method, "validation_of_methods": found, **_describe(run, chosen)}
@@ -224,7 +245,7 @@ def _evaluate_release(options: Namespace) -> None:
 
 def export(options: Namespace) -> None:
     _check_out(options)
-    run, chosen, described = _chosen(options)
+    run, chosen, described = _chosen(options, _architecture(options))
     from eas_core.runs import export
 
     written = export.write(chosen, run, Path(options.out), onnx=options.onnx)

@@ -169,6 +169,9 @@ _COST = (
 _JSON = _option("--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them")
 _ONNX = _option("--onnx", action="store_true", help="also write network.onnx")
 _WHAT = _option("what", nargs="?", metavar="TABLE|FIGURE|CLAIM", help="such as table-1 (default: list what there is)")
+_ARCHITECTURE = _option(
+    "--architecture", metavar="FILE", help="JSON {depth, expand, kernel}: this one, instead of one that is found"
+)
 _SEEDS = _option("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
 
 _WEIGHTS = _option(
@@ -219,7 +222,7 @@ COMMANDS = {
     ),
     "export": (
         commands.export,
-        (*_SCENARIO, _RELEASED, _out("folder to write to"), _ONNX),
+        (*_SCENARIO, _RELEASED, _ARCHITECTURE, _out("folder to write to"), _ONNX),
         "write the network for one task under one budget as safetensors (and ONNX)",
     ),
     "report": (commands.report, (), "print the results table of a finished run"),

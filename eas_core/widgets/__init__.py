@@ -20,9 +20,9 @@ FOLDER = Path(__file__).parent
 HAS_ANYWIDGET = find_spec("anywidget") is not None  # else notebooks show figures and plain ipywidgets
 
 
-def module(name: str) -> str:
-    """The ES module of a widget: the shared helpers and its own file, in one text without imports."""
-    return (FOLDER / "dom.js").read_text() + "\n" + (FOLDER / f"{name}.js").read_text()
+def module(*names: str) -> str:
+    """The ES module of a widget: the shared helpers and its own files, in one text without imports."""
+    return "\n".join((FOLDER / f"{name}.js").read_text() for name in ("dom", *names))
 
 
 def style() -> str:

@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from eas_core import widgets
 from eas_core.base.errors import EASError
 from eas_core.evidence.words import readable
-from eas_core.runs import specialized, trained
+from eas_core.runs import trained
+from eas_core.runs.given import given
 from eas_core.runs.run import Run
-from eas_core.search.specialize import Proposal, Specialized
+from eas_core.search.specialize import Specialized
 from eas_core.show import architecture_figures
 from eas_core.space.budget import check_budget
 from eas_core.space.cost_tables import MILLION, madds
@@ -83,10 +84,7 @@ class _Scenario(traitlets.HasTraits):
 
     def specialize(self) -> Specialized:
         """The network of what is shown: taken from the supernet, calibrated, scored on the task's validation images."""
-        proposal = Proposal(self.task, self.budget, (self.architecture,), self.derived)
-        weights, _ = trained.supernet(self._run)
-        train, valid = self._run.splits("train", "valid")
-        return specialized.best_of(self._run, proposal, weights, train, valid)
+        return given(self._run, self.task, self.budget, self.architecture, self.derived)
 
 
 if widgets.HAS_ANYWIDGET:
@@ -98,7 +96,7 @@ if widgets.HAS_ANYWIDGET:
         ``task``, ``budget``, ``draw`` and ``other`` (the task to compare with, -1: none) may be set from either side.
         """
 
-        _esm = widgets.module("explorer")
+        _esm = widgets.module("method", "explorer")
         _css = widgets.style()
 
         #: The task's number.

@@ -1,6 +1,6 @@
 """What the explorer shows: the facts and weights it carries, and the architecture of a scenario as Python computes it.
 
-``explorer.js`` holds the same method; a browser test compares the two.
+``method.js`` holds the same method; a browser test compares the two.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from eas_core.base.errors import EASError
+from eas_core.data.tasks import TaskSet
 from eas_core.network.generator import ArchitectureGenerator, hard_gates, relaxed_gates
 from eas_core.runs import pipeline, trained
 from eas_core.runs.run import Run
 from eas_core.search.specialize import nearest_feasible
+from eas_core.settings.schema import Profile
 from eas_core.space.cost_tables import MILLION, cost_tables, madds_millions
 from eas_core.space.search_space import GATES, Architecture, SearchSpace, from_gates
 
@@ -24,26 +26,26 @@ def facts(run: Run) -> dict:
     Accuracies come from records that exist; nothing is trained or tested for them. Costs are in multiply-adds
     (``madds``, ``params``) and in millions (``range``, ``levels``, ``curves``).
     """
-    tasks, space = run.tasks, run.profile.search_space()
-    tables = [{"fixed": t.fixed, "blocks": t.blocks.flatten(1).tolist()} for t in cost_tables(space)]
-    generator = trained.new_generator(run)
     curves, images = _curves(run)
+    scenarios = scenario_facts(run.profile, run.tasks, trained.new_generator(run))
+    return {"profile": run.profile.name, "seed": run.seed, **scenarios, "curves": curves, "images": images}
+
+
+def scenario_facts(profile: Profile, tasks: TaskSet, generator: ArchitectureGenerator) -> dict:
+    """What ``method.js`` needs to answer scenarios, JSON-able: tasks, budgets in millions, names of weights, cost tables."""
+    tables = [{"fixed": t.fixed, "blocks": t.blocks.flatten(1).tolist()} for t in cost_tables(profile.search_space())]
     return {
-        "profile": run.profile.name,
-        "seed": run.seed,
         "tasks": [
             {"name": name, "classes": [tasks.class_names[c] for c in group]}
             for name, group in zip(tasks.names, tasks.classes, strict=True)
         ],
-        "range": list(run.profile.generator.budget),
-        "levels": list(run.profile.specialize.budgets),
-        "samples": run.profile.specialize.samples,
-        "tolerance": run.profile.specialize.tolerance,
+        "range": list(profile.generator.budget),
+        "levels": list(profile.specialize.budgets),
+        "samples": profile.specialize.samples,
+        "tolerance": profile.specialize.tolerance,
         "layout": [[name, list(tensor.shape)] for name, tensor in generator.state_dict().items()],
         "madds": tables[0],
         "params": tables[1],
-        "curves": curves,
-        "images": images,
     }
 
 
