@@ -1,4 +1,4 @@
-"""The command line, ``eas``: run, tasks, prepare, cost, specialize, evaluate, export, report, claims, release, restore.
+"""The command line, ``eas``; :mod:`~eas_core.cli.options` lists its commands, from ``eas run`` to ``eas predict``.
 
 In: words. Out: what was asked for on standard output, and one line on standard error for anything that is wrong.
 

@@ -152,6 +152,15 @@ _COST = (
 )
 _JSON = _option("--json", action="store_true", help="as JSON: {task: [class, ...]}; wnids where the source has them")
 _ONNX = _option("--onnx", action="store_true", help="also write network.onnx")
+_ONNX_FILE = _option(
+    "--out", metavar="FILE.onnx", help="also write the network as ONNX with classes, preprocessing and accuracy in it"
+)
+_PREDICT = (
+    _option("file", metavar="FILE.onnx", help="what eas specialize --out or eas export --onnx wrote"),
+    _option("pictures", nargs="+", metavar="IMAGE|FOLDER", help="pictures, or folders of them, sub-folders too"),
+    _option("--json", action="store_true", help="as JSON, with the probabilities of all classes"),
+    _option("--batch", type=int, default=64, metavar="N", help="pictures at a time (default: 64)"),
+)
 _SEEDS = _option("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
 
 _WEIGHTS = _option(
@@ -183,7 +192,16 @@ COMMANDS = {
         "interrupted, it continues when run again",
     ),
     "cost": (commands.cost, _COST, "exact multiply-adds and parameters of architectures"),
-    "specialize": (commands.specialize, (*_SCENARIO, _RELEASED), "the network for one task under one budget"),
+    "specialize": (
+        commands.specialize,
+        (*_SCENARIO, _RELEASED, _ONNX_FILE),
+        "the network for one task under one budget; with --out as one ONNX file that eas predict reads",
+    ),
+    "predict": (
+        commands.predict,
+        _PREDICT,
+        "classes of pictures by an ONNX file that specialize or export wrote; needs no PyTorch",
+    ),
     "evaluate": (
         commands.evaluate,
         _EVALUATE,

@@ -11,5 +11,6 @@ In: a profile, a seed, a folder. Out: weights and records of every stage, and fi
   :mod:`~eas_core.runs.releases_publish` makes them, :mod:`~eas_core.runs.releases_evaluate` tests their networks again,
   :mod:`~eas_core.runs.releases_files` and :mod:`~eas_core.runs.releases_pairs` what is in them;
   :mod:`~eas_core.runs.releases_old` those of before
-- :mod:`~eas_core.runs.export` ONNX and weights
+- :mod:`~eas_core.runs.export` weights and ONNX; :mod:`~eas_core.runs.onnx_file` a file that knows itself, and
+  :mod:`~eas_core.runs.predict` what it says of pictures, without PyTorch
 """
