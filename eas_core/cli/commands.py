@@ -169,6 +169,46 @@ def _chosen(options: Namespace) -> tuple[Run, Specialized, dict]:
     return run, chosen, {"method": method, "validation_of_methods": found, **_describe(run, chosen)}
 
 
+def _chosen_within(options: Namespace) -> tuple[Run, Specialized, dict]:
+    """As :func:`_chosen`, for a number of milliseconds on a device."""
+    limit = _milliseconds(options.latency)
+    if options.device_table is None:
+        raise EASError("--latency: --device-table is needed, a file that eas latency measure wrote")
+    run = _released(options) if options.release else _plan(options)
+    run.tasks.index(options.task)
+    run.check_data()
+    from eas_core.runs import latency, specialized
+    from eas_core.space import latency_table
+
+    table = latency_table.read(options.device_table, run.profile.search_space())
+    latency.check_limit(limit, table)
+    run = run.ready()
+    method = specialized.best_method(run)[0] if options.method == "best" else options.method
+    chosen, about = latency.specialize_within(run, options.task, limit, table, method)
+    return run, chosen, {"method": method, **_describe(run, chosen), "latency": about}
+
+
+def _milliseconds(text: str) -> float:
+    try:
+        return float(text.removesuffix("ms"))
+    except ValueError:
+        raise EASError(f"--latency: {text!r:.60} is no number of milliseconds, such as 5ms") from None
+
+
+def latency(options: Namespace) -> None:
+    from eas_core.settings import profiles
+
+    path = _check_file(options.out, ".json")
+    assert path is not None  # the option is required
+    space = profiles.load(options.profile, options.overrides).search_space()
+    from eas_core.runs import latency
+
+    progress = not options.quiet
+    table = latency.measure(space, path, options.runtime, options.threads, options.rounds, progress)
+    about = table.about
+    print(json.dumps({"file": str(path), **about}, indent=1))
+
+
 def _describe(run: Run, chosen: Specialized) -> dict:
     return {
         "task": run.tasks.names[chosen.task],
@@ -182,7 +222,9 @@ def _describe(run: Run, chosen: Specialized) -> dict:
 
 def specialize(options: Namespace) -> None:
     out = _check_file(options.out, ".onnx")
-    run, chosen, described = _chosen(options)
+    if (options.budget is None) == (options.latency is None):
+        raise EASError("specialize: --budget, or --latency with --device-table, is needed: one of them")
+    run, chosen, described = _chosen(options) if options.latency is None else _chosen_within(options)
     if out is not None:
         from eas_core.runs import export, onnx_file
 

@@ -185,10 +185,10 @@ def read_picture(path: Path, about: About) -> np.ndarray:
                 image = pictures.to_rgb(ImageOps.exif_transpose(opened))
         scale = about.short_side / min(image.size)
         sides = [max(about.short_side, round(side * scale)) for side in image.size]
-        corner = [(side - about.size) / 2 for side in sides]
-        box = [(place + offset) / scale for offset in (0, about.size) for place in corner]
-        box = [min(max(edge, 0), limit) for edge, limit in zip(box, image.size * 2, strict=True)]
-        return np.asarray(image.resize((about.size, about.size), Image.Resampling.BILINEAR, box=tuple(box)))
+        left, top = ((side - about.size) / 2 / scale for side in sides)
+        right, low = (min(place + about.size / scale, end) for place, end in zip((left, top), image.size, strict=True))
+        kept = max(left, 0), max(top, 0), right, low  # sides are rounded, so a box may begin a fraction outside
+        return np.asarray(image.resize((about.size, about.size), Image.Resampling.BILINEAR, box=kept))
     except DataError:
         raise
     except Image.UnidentifiedImageError:
