@@ -173,7 +173,7 @@ def _chosen_within(options: Namespace) -> tuple[Run, Specialized, dict]:
     """As :func:`_chosen`, for a number of milliseconds on a device."""
     limit = _milliseconds(options.latency)
     if options.device_table is None:
-        raise EASError("--latency: --device-table is needed, a file that eas latency measure wrote")
+        raise EASError("--latency: --device-table is needed, a file that eas latency wrote")
     run = _released(options) if options.release else _plan(options)
     run.tasks.index(options.task)
     run.check_data()

@@ -159,7 +159,7 @@ _SPECIALIZE = (
     _option("--task", required=True, help="task name (see eas tasks)"),
     _option("--budget", type=float, help="millions of multiply-adds"),
     _option("--latency", metavar="MS", help="milliseconds for one image, such as 5ms, in the place of --budget"),
-    _option("--device-table", metavar="FILE", help="with --latency: the device, as eas latency measure wrote it"),
+    _option("--device-table", metavar="FILE", help="with --latency: the device, as eas latency wrote it"),
     _METHOD,
     _RELEASED,
     _ONNX_FILE,
@@ -172,7 +172,7 @@ _LATENCY = (
     _option("--rounds", type=int, default=7, metavar="N", help="times that all is measured (default: 7)"),
 )
 _PREDICT = (
-    _option("file", metavar="FILE.onnx", help="what eas specialize --out or eas export --onnx wrote"),
+    _option("file", metavar="FILE.onnx", help="what eas specialize or eas export wrote"),
     _option("pictures", nargs="+", metavar="IMAGE|FOLDER", help="pictures, or folders of them, sub-folders too"),
     _option("--json", action="store_true", help="as JSON, with the probabilities of all classes"),
     _option("--batch", type=int, default=64, metavar="N", help="pictures at a time (default: 64)"),

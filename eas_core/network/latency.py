@@ -106,11 +106,12 @@ def work(module: nn.Module, shape: tuple[int, ...], runtime: str, threads: int) 
 
 def _onnx(module: nn.Module, images: torch.Tensor) -> bytes:
     """By the older of PyTorch's exporters: after onnxruntime's optimisations the same graph, thirty times sooner."""
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()  # the exporter takes any file, its type says a path
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it is the older one
-        torch.onnx.export(module, (images,), buffer, dynamo=False)  # type: ignore[arg-type] - it takes any file
-    return buffer.getvalue()
+        torch.onnx.export(module, (images,), buffer, dynamo=False)
+    content: bytes = buffer.getvalue()
+    return content
 
 
 def network_work(space: SearchSpace, architecture: Architecture, runtime: str, threads: int) -> Work:

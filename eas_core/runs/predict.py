@@ -1,4 +1,4 @@
-"""Predictions of an ONNX file that ``eas specialize --out`` or ``eas export --onnx`` wrote, by onnxruntime alone.
+"""Predictions of an ONNX file that ``eas specialize`` or ``eas export`` wrote, by onnxruntime alone.
 
 Nothing here imports PyTorch, so that ``eas predict`` answers within a second. All that it needs to know is in the file's
 metadata (:class:`About`), which :mod:`eas_core.runs.onnx_file` writes.
@@ -61,7 +61,7 @@ class About:
     def of(texts: Mapping[str, str]) -> About:
         """Read :meth:`texts` back; what is missing, of a newer format or makes no sense raises :class:`DataError`."""
         if KEY + "format" not in texts:
-            raise DataError("it does not say its classes and image size; files that eas specialize --out wrote do")
+            raise DataError("it does not say its classes and image size; files that eas specialize wrote do")
         try:
             about = About(**{entry.name: parse_json(texts[KEY + entry.name]) for entry in fields(About)})  # type: ignore
             if about.format != FORMAT:

@@ -82,7 +82,7 @@ def read(path: str | Path, space: SearchSpace) -> LatencyTable:
     content = files.read_json(Path(path), "device table")
     try:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError(f"eas latency measure writes format {FORMAT}")
+            raise ValueError(f"eas latency writes format {FORMAT}")
         table = LatencyTable(SearchSpace(**content["space"]), *(content[name] for name in NAMES))
         blocks = np.array(table.blocks, dtype=float)
         numbers = [table.fixed, *(table.correction[name] for name in ("intercept", "slope", "per_block"))]
