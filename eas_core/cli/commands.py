@@ -190,6 +190,46 @@ def _chosen(options: Namespace, architecture: Architecture | None = None) -> tup
     return run, chosen, {"method": method, "validation_of_methods": found, **_describe(run, chosen)}
 
 
+def _chosen_within(options: Namespace) -> tuple[Run, Specialized, dict]:
+    """As :func:`_chosen`, for a number of milliseconds on a device."""
+    limit = _milliseconds(options.latency)
+    if options.device_table is None:
+        raise EASError("--latency: --device-table is needed, a file that eas latency wrote")
+    run = _released(options) if options.release else _plan(options)
+    run.tasks.index(options.task)
+    run.check_data()
+    from eas_core.runs import latency, specialized
+    from eas_core.space import latency_table
+
+    table = latency_table.read(options.device_table, run.profile.search_space())
+    latency.check_limit(limit, table)
+    run = run.ready()
+    method = specialized.best_method(run)[0] if options.method == "best" else options.method
+    chosen, about = latency.specialize_within(run, options.task, limit, table, method)
+    return run, chosen, {"method": method, **_describe(run, chosen), "latency": about}
+
+
+def _milliseconds(text: str) -> float:
+    try:
+        return float(text.removesuffix("ms"))
+    except ValueError:
+        raise EASError(f"--latency: {text!r:.60} is no number of milliseconds, such as 5ms") from None
+
+
+def latency(options: Namespace) -> None:
+    from eas_core.settings import profiles
+
+    path = _check_file(options.out, ".json")
+    assert path is not None  # the option is required
+    space = profiles.load(options.profile, options.overrides).search_space()
+    from eas_core.runs import latency
+
+    progress = not options.quiet
+    table = latency.measure(space, path, options.runtime, options.threads, options.rounds, progress)
+    about = table.about
+    print(json.dumps({"file": str(path), **about}, indent=1))
+
+
 def _describe(run: Run, chosen: Specialized) -> dict:
     return {
         "task": run.tasks.names[chosen.task],
@@ -202,8 +242,49 @@ def _describe(run: Run, chosen: Specialized) -> dict:
 
 
 def specialize(options: Namespace) -> None:
-    *_, described = _chosen(options)
+    out = _check_file(options.out, ".onnx")
+    if (options.budget is None) == (options.latency is None):
+        raise EASError("specialize: --budget, or --latency with --device-table, is needed: one of them")
+    run, chosen, described = _chosen(options) if options.latency is None else _chosen_within(options)
+    if out is not None:
+        from eas_core.runs import export, onnx_file
+
+        about = onnx_file.about(chosen, run)
+        onnx_file.write(export.task_network(chosen, run), about, out)
+        described |= {"file": str(out), "accuracy": about.accuracy}
     print(json.dumps(described, indent=1))
+
+
+def predict(options: Namespace) -> None:
+    if options.batch < 1:
+        raise EASError(f"--batch: {options.batch} must be 1 or more pictures")
+    from eas_core.runs import predict
+
+    paths, others = predict.find(options.pictures)
+    model = predict.load(options.file)
+    found = list(predict.predict(model, paths, options.batch, progress=len(paths) > 1 and not options.quiet))
+    failed = [one for one in found if one.error is not None]
+    if len(failed) < len(found):
+        if options.json:
+            print(json.dumps([one.row() for one in found], indent=1))
+        else:
+            print(_table([one.row() for one in found]))
+    if others and not options.quiet:
+        print(f"eas: files that are no pictures by their names: {others}", file=sys.stderr)
+    if failed:
+        named = "; ".join(f"{one.row()['file']}: {one.error}" for one in failed)
+        raise EASError(f"{len(failed)} of {len(found)} pictures could not be read: {named}")
+
+
+def _table(rows: list[dict]) -> str:
+    """Predictions in columns: file, class, probability; the error in place of both."""
+    wide = max(len(row["file"]) for row in rows)
+    classes = max(len(row.get("class", "")) for row in rows)
+    lines = []
+    for row in rows:
+        said = f"{row['class']:{classes}}  {row['probability']:.3f}" if "class" in row else f"({row['error']})"
+        lines.append(f"{row['file']:{wide}}  {said}")
+    return "\n".join(lines)
 
 
 def evaluate(options: Namespace) -> None:
@@ -356,3 +437,16 @@ def _check_out(options: Namespace) -> None:
 
     if options.out:
         files.check_folder(options.out, "--out")
+
+
+def _check_file(out: str | None, suffix: str) -> Path | None:
+    """The file that ``--out`` names, refused before any work if it cannot be one."""
+    if out is None:
+        return None
+    from eas_core.base import files
+
+    path = Path(out)
+    if path.suffix != suffix or path.is_dir():
+        raise EASError(f"--out: {out!r:.120} must be a file named *{suffix}")
+    files.check_folder(path.parent, "--out")
+    return path

@@ -172,6 +172,31 @@ _WHAT = _option("what", nargs="?", metavar="TABLE|FIGURE|CLAIM", help="such as t
 _ARCHITECTURE = _option(
     "--architecture", metavar="FILE", help="JSON {depth, expand, kernel}: this one, instead of one that is found"
 )
+_ONNX_FILE = _option(
+    "--out", metavar="FILE.onnx", help="also write the network as ONNX with classes, preprocessing and accuracy in it"
+)
+_SPECIALIZE = (
+    _option("--task", required=True, help="task name (see eas tasks)"),
+    _option("--budget", type=float, help="millions of multiply-adds"),
+    _option("--latency", metavar="MS", help="milliseconds for one image, such as 5ms, in the place of --budget"),
+    _option("--device-table", metavar="FILE", help="with --latency: the device, as eas latency wrote it"),
+    _METHOD,
+    _RELEASED,
+    _ONNX_FILE,
+)
+_LATENCY = (
+    _option("action", choices=("measure",), help="what to do"),
+    _option("--out", required=True, metavar="FILE.json", help="table to write"),
+    _option("--runtime", default="onnxruntime", choices=("onnxruntime", "torch"), help="(default: onnxruntime)"),
+    _option("--threads", type=int, default=1, metavar="N", help="threads, kept on as many cores (default: 1)"),
+    _option("--rounds", type=int, default=7, metavar="N", help="times that all is measured (default: 7)"),
+)
+_PREDICT = (
+    _option("file", metavar="FILE.onnx", help="what eas specialize or eas export wrote"),
+    _option("pictures", nargs="+", metavar="IMAGE|FOLDER", help="pictures, or folders of them, sub-folders too"),
+    _option("--json", action="store_true", help="as JSON, with the probabilities of all classes"),
+    _option("--batch", type=int, default=64, metavar="N", help="pictures at a time (default: 64)"),
+)
 _SEEDS = _option("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
 
 _WEIGHTS = _option(
@@ -214,7 +239,21 @@ COMMANDS = {
         "interrupted, it continues when run again",
     ),
     "cost": (commands.cost, _COST, "exact multiply-adds and parameters of architectures"),
-    "specialize": (commands.specialize, (*_SCENARIO, _RELEASED), "the network for one task under one budget"),
+    "specialize": (
+        commands.specialize,
+        _SPECIALIZE,
+        "the network for one task under one budget; with --out as one ONNX file that eas predict reads",
+    ),
+    "latency": (
+        commands.latency,
+        _LATENCY,
+        "measure how long the parts of a profile's networks take on this device; interrupted, it continues when run again",
+    ),
+    "predict": (
+        commands.predict,
+        _PREDICT,
+        "classes of pictures by an ONNX file that specialize or export wrote; needs no PyTorch",
+    ),
     "evaluate": (
         commands.evaluate,
         _EVALUATE,

@@ -14,6 +14,7 @@ from eas_core.base import files, records
 from eas_core.base.errors import CheckpointError, EASError
 from eas_core.data.splits import MEAN, STD
 from eas_core.network.subnetwork import Network
+from eas_core.runs import onnx_file
 from eas_core.runs.run import Run
 from eas_core.search.specialize import Specialized
 from eas_core.settings.stages import versions
@@ -37,6 +38,11 @@ class TaskNetwork(nn.Module):
         """Images (n, 3, r, r), floats 0..1, to logits (n, classes of the task)."""
         logits: torch.Tensor = self.network((x - self.mean) / self.std)
         return logits[:, self.classes]
+
+
+def task_network(chosen: Specialized, run: Run) -> TaskNetwork:
+    """A copy of the specialised network for its task's own classes, on the CPU in eval mode."""
+    return TaskNetwork(copy.deepcopy(chosen.network).cpu(), run.tasks.classes[chosen.task]).eval()
 
 
 def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> list[Path]:
@@ -68,7 +74,7 @@ def write(chosen: Specialized, run: Run, folder: Path, onnx: bool = False) -> li
     files.write_atomic(paths[1], (json.dumps(description, indent=1) + "\n").encode())
     if onnx:
         paths.append(folder / "network.onnx")
-        files.write_atomic(paths[-1], to_onnx(TaskNetwork(copy.deepcopy(chosen.network).cpu(), classes).eval()))
+        onnx_file.write(task_network(chosen, run), onnx_file.about(chosen, run), paths[-1])
     return paths
 
 
@@ -101,27 +107,3 @@ def load(folder: Path) -> TaskNetwork:
         raise CheckpointError(f"network: {path} is missing or damaged ({reason:.160})") from None
     records.load_into(network, path.with_suffix(".safetensors"))
     return TaskNetwork(network, tuple(classes.tolist())).eval()
-
-
-def to_onnx(network: TaskNetwork) -> bytes:
-    """The network as ONNX with a free batch size; needs the packages ``onnx`` and ``onnxscript``, or raises :class:`EASError`."""
-    size = network.network.space.resolution
-    try:
-        import onnx  # noqa: F401 - PyTorch needs both, and says so late or, where it has asked before, not at all
-        import onnxscript  # noqa: F401
-
-        program = torch.onnx.export(
-            network,
-            (torch.zeros(2, 3, size, size),),
-            input_names=["images"],
-            output_names=["logits"],
-            dynamic_shapes=({0: torch.export.Dim("n")},),
-            dynamo=True,
-            verbose=False,
-        )
-    except ImportError as error:
-        message = f"export: ONNX needs a package that is not installed ({error}); pip install onnx onnxscript"
-        raise EASError(message) from None
-    assert program is not None  # with dynamo=True there always is one
-    content: bytes = program.model_proto.SerializeToString()
-    return content

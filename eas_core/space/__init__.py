@@ -6,4 +6,5 @@ In: widths, strides and resolution of a profile. Out: architectures, gates, mult
 - :mod:`~eas_core.space.search_space` the skeleton, sampling, gates and their way back
 - :mod:`~eas_core.space.count` the arithmetic of costs; :mod:`~eas_core.space.budget` the range of budgets that follows
 - :mod:`~eas_core.space.cost_tables` tables, differentiable cost, sampling by cost
+- :mod:`~eas_core.space.latency_table` milliseconds on a device in the place of multiply-adds
 """
