@@ -47,6 +47,11 @@ class Source:
         return not self.tasks
 
     @property
+    def drawn(self) -> bool:
+        """Whether the kit draws the images itself: they have no owner and need no files."""
+        return self.make is not None and self.check is None
+
+    @property
     def packed(self) -> bool:
         """Whether photographs are packed beforehand and decoded during the training."""
         return self.make is None
@@ -72,12 +77,14 @@ def _pictures(wanted: Wanted) -> dict[str, Labelled]:
     return listing.splits(path, wanted.listing, groups, wanted.digest, wanted.resolution)
 
 
+OWN = "own-pictures"  # somebody's, in a folder
+
 #: The data sources by the name that a profile gives as ``data.source``.
 #:
 #: :meta hide-value:
 SOURCES: dict[str, Source] = {
     "shapes10": Source(shapes10.TASKS, _shapes10),
     "tiny-imagenet": Source(tiny_imagenet.TASKS, _tiny_imagenet, tiny_imagenet.CLASS_NAMES, tiny_imagenet.check),
-    "pictures": Source({}, _pictures, check=listing.check),
+    OWN: Source({}, _pictures, check=listing.check),
     **{name: Source(tasks, names=imagenet.CLASS_NAMES) for name, tasks in imagenet.TASKS.items()},
 }

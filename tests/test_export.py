@@ -155,7 +155,7 @@ def test_a_damaged_picture_is_named_and_the_rest_go_on(written, tmp_path, capsys
     assert cli.main(["predict", str(written[1][-1]), str(tmp_path), "--quiet", "--json"]) == 2
     said = capsys.readouterr()
     bad, good, empty = json.loads(said.out)
-    assert bad["error"] and good["class"] and empty["error"] == "not a picture"
+    assert bad["error"] and good["class"] and empty["error"] == "not an image"
     assert (
         said.err.startswith("eas: 2 of 3 ")
         and said.err.count("\n") == 1
@@ -179,7 +179,7 @@ def test_any_size_and_exif_orientation_are_read_as_a_viewer_shows_them(written, 
 
 @pytest.mark.parametrize("largest", [24 * 18, 24 * 18 - 1])
 def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked(largest, written, tmp_path, monkeypatch):
-    monkeypatch.setattr(predict, "LARGEST", largest)
+    monkeypatch.setattr(predict.pictures, "LARGEST", largest)
     (tmp_path / "a.jpg").write_bytes(drawing("a", size=(24, 18)))
     about = predict.load(written[1][-1]).about
     if largest == 24 * 18:

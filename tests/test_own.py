@@ -390,7 +390,7 @@ def data_of(made, tmp_path: Path):
     (tmp_path / "my.csv").write_text(made.listing)
     data = profiles.load("smoke").data.model_copy(
         update={
-            "source": "pictures",
+            "source": "own-pictures",
             "path": str(made.root),
             "listing": str(tmp_path / "my.csv"),
             "groups": made.groups,
@@ -440,8 +440,8 @@ def test_pictures_that_changed_since_they_were_listed_are_refused_in_one_line(tm
     "override, said",
     [
         ("data.train_per_class=3", "must not be given, data.listing says"),
-        ("data.groups=null", "data.groups: needed for pictures"),
-        ("data.digest=null", "data.digest: needed for pictures"),
+        ("data.groups=null", "data.groups: needed for own-pictures"),
+        ("data.digest=null", "data.digest: needed for own-pictures"),
         ("data.source=tiny-imagenet", "data.train_per_class: needed for tiny-imagenet"),
     ],
 )
@@ -452,7 +452,7 @@ def test_settings_that_do_not_fit_pictures_are_one_line(tmp_path, drawn, overrid
     with pytest.raises(EASError) as error:
         profiles.load(str(tmp_path / "my.yaml"), [override])
     assert said in one_line(error.value)
-    with pytest.raises(EASError, match="data.groups: only for pictures"):
+    with pytest.raises(EASError, match="data.groups: only for own-pictures"):
         profiles.load("smoke", ["data.groups={a: [b]}"])
 
 

@@ -44,7 +44,7 @@ def about(chosen: Specialized, run: Run) -> About:
         colour_order="RGB",
         madds_millions=chosen.madds,
         accuracy=measured(chosen, run),
-        licence=DRAWN if source == "shapes10" else PHOTOGRAPHS.format(source=source),
+        licence=DRAWN if SOURCES[source].drawn else PHOTOGRAPHS.format(source=source),
         made_by={
             "profile": run.profile.name,
             "seed": run.seed,

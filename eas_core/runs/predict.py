@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from data_prep import pictures
 from eas_core.base.errors import DataError, EASError
@@ -26,7 +25,6 @@ from eas_core.base.progress import reporter
 FORMAT = "1"  # of the metadata
 KEY = "eas."  # before each name of About's fields in the metadata
 SUFFIXES = frozenset(".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split())  # a folder's pictures
-LARGEST = 10**8  # pixels of a picture; more is refused before it is unpacked
 PROVIDERS = ["CPUExecutionProvider"]
 
 
@@ -174,29 +172,24 @@ def find(places: Sequence[str | Path]) -> tuple[list[Path], int]:
 def read_picture(path: Path, about: About) -> np.ndarray:
     """A picture as the network takes it, uint8 (size, size, 3): turned as EXIF says, resized, its centre kept.
 
-    What is no picture, damaged, or has more than :data:`LARGEST` pixels raises :class:`DataError`.
+    As the data sources read theirs (:mod:`data_prep.pictures`). What is no picture, damaged, or has more than its
+    ``LARGEST`` pixels raises :class:`DataError`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow, about pictures that are large or a little damaged
-            with Image.open(path) as opened:
-                if opened.width * opened.height > LARGEST:
-                    raise DataError(f"{opened.width} x {opened.height} pixels, {LARGEST:,} are allowed")
-                image = pictures.to_rgb(ImageOps.exif_transpose(opened))
-        scale = about.short_side / min(image.size)
-        sides = [max(about.short_side, round(side * scale)) for side in image.size]
-        left, top = ((side - about.size) / 2 / scale for side in sides)
-        right, low = (min(place + about.size / scale, end) for place, end in zip((left, top), image.size, strict=True))
-        kept = max(left, 0), max(top, 0), right, low  # sides are rounded, so a box may begin a fraction outside
-        return np.asarray(image.resize((about.size, about.size), Image.Resampling.BILINEAR, box=kept))
-    except DataError:
-        raise
-    except Image.UnidentifiedImageError:
-        raise DataError("not a picture") from None
-    except Image.DecompressionBombError:
-        raise DataError(f"unpacks to more pixels than the {LARGEST:,} allowed") from None
-    except Exception as error:  # decoders raise many kinds for damaged bytes
-        raise DataError(reason(error) or "damaged") from None
+        with pictures.quiet():
+            image = pictures.decode(path.read_bytes(), upright=True)
+    except OSError as error:
+        raise DataError(reason(error)) from None
+    except ValueError as error:
+        raise DataError(str(error)) from None
+    if about.short_side == about.size:
+        return np.asarray(pictures.square(image, about.size))
+    scale = about.short_side / min(image.size)
+    sides = [max(about.short_side, round(side * scale)) for side in image.size]
+    left, top = ((side - about.size) / 2 / scale for side in sides)
+    right, low = (min(place + about.size / scale, end) for place, end in zip((left, top), image.size, strict=True))
+    kept = max(left, 0), max(top, 0), right, low  # sides are rounded, so a box may begin a fraction outside
+    return np.asarray(image.resize((about.size, about.size), Image.Resampling.BILINEAR, box=kept))
 
 
 # ---------------------------------------------------------------- predictions

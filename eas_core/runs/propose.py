@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from data_prep.catalogue import OWN
 from data_prep.own import listing
 from data_prep.own.prepare import Prepared
 from eas_core.runs.rehearse import Times, rehearse
@@ -78,7 +79,7 @@ def _profile(name: str, prepared: Prepared, space: dict[str, Any], time: str, mu
     ]
     sections: dict[str, Any] = {
         "data": {
-            "source": "pictures",
+            "source": OWN,
             "path": str(prepared.root),
             "listing": "",
             "groups": prepared.groups,

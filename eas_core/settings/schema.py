@@ -48,15 +48,15 @@ class Data(Settings):
     #: ``null``: the run's own seed, so that each seed has images of its own.
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = 0
     #: Training images of a class; of photographs at most so many. The three numbers must not be given for imagenet-10 and
-    #: imagenet-12, whose splits are as ``eas prepare`` packed them, nor for pictures, and must be given for all else.
+    #: imagenet-12, whose splits are as ``eas prepare`` packed them, nor for own-pictures, and must be given for all else.
     train_per_class: Count | None = None
     #: Images of a class held out for the generator's training and the choice of networks.
     valid_per_class: Count | None = None
     #: Images of a class for the final evaluation.
     test_per_class: Count | None = None
-    #: Of ``pictures``, the CSV that ``eas init`` wrote; it names each picture in ``path`` with its class and split.
+    #: Of ``own-pictures``, the CSV that ``eas init`` wrote; it names each picture in ``path`` with its class and split.
     listing: str | None = None
-    #: Of ``pictures``, the tasks and the classes of each, as ``listing`` names them.
+    #: Of ``own-pictures``, the tasks and the classes of each, as ``listing`` names them.
     groups: dict[str, tuple[str, ...]] | None = None
     #: Identifies the packed photographs of imagenet-10 or imagenet-12, or the ``listing`` of pictures. A run writes it into
     #: records; if it is given, other photographs are refused.

@@ -172,7 +172,7 @@ about settings of the generator: `benchmarks/results/recipes.json` of the projec
 def _data(profile: schema.Profile) -> str:
     data, source = profile.data, SOURCES[profile.data.source]
     tasks = source.readable_tasks(data.groups or {})
-    lines = [DRAWN if source.make and not source.check else PHOTOGRAPHS.format(source=data.source)]
+    lines = [DRAWN if source.drawn else PHOTOGRAPHS.format(source=data.source)]
     sizes = [
         f"{getattr(data, f'{split}_per_class')} {words}"
         for split, words in SPLITS

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import ListedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -120,7 +120,7 @@ def dropout_masks(
     mask = array(mask).astype(float)
     order = [c for group in tasks.classes for c in group]
     figure, axis = subplots(height=min(6.0, 1.5 + 0.2 * len(mask)))
-    shades = ListedColormap([DROPPED, RAMP(1 / 1.4)])
+    shades = ListedColormap([to_hex(DROPPED), to_hex(RAMP(1 / 1.4))])
     axis.imshow(mask[:, order], aspect="auto", cmap=shades, vmin=0, vmax=1, interpolation="nearest")
     edges = np.cumsum([0, *(len(group) for group in tasks.classes)]) - 0.5
     for edge in edges[1:-1]:

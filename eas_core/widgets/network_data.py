@@ -74,8 +74,9 @@ def drawn(release: Release, split: str, per_class: int) -> np.ndarray:
     A source that cannot draw (photographs) raises :class:`EASError`: pages carry no photographs.
     """
     settings, resolution = release.profile.data, release.profile.space.resolution
-    make = catalogue.SOURCES[settings.source].make
-    if settings.source != "shapes10" or make is None:
-        raise EASError(f"data.source: {settings.source!r} cannot be drawn for a page; 'shapes10' can")
+    source = catalogue.SOURCES[settings.source]
+    if source.make is None or not source.drawn:
+        able = ", ".join(name for name, other in catalogue.SOURCES.items() if other.drawn)
+        raise EASError(f"data.source: {settings.source!r} cannot be drawn for a page; {able} can")
     seed = release.seed if settings.seed is None else settings.seed
     return make(catalogue.Wanted(None, {split: per_class}, resolution, seed, Path()))[split][0]
