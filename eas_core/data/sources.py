@@ -26,7 +26,7 @@ def class_ids(settings: schema.Data) -> dict[str, tuple[str, ...]]:
 
 
 def listed_labels(settings: schema.Data, split: str) -> list[int]:
-    """The class numbers of a split of ``pictures``, sorted as its images are; its list that is not there raises
+    """The class numbers of a split of ``own-pictures``, sorted as its images are; its list that is not there raises
     :class:`DataError`."""
     numbers = {label: number for number, (_, label) in enumerate(listing.pairs(class_ids(settings)))}
     rows = listing.read(settings.listing or "", settings.digest)

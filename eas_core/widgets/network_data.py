@@ -79,4 +79,4 @@ def drawn(release: Release, split: str, per_class: int) -> np.ndarray:
         able = ", ".join(name for name, other in catalogue.SOURCES.items() if other.drawn)
         raise EASError(f"data.source: {settings.source!r} cannot be drawn for a page; {able} can")
     seed = release.seed if settings.seed is None else settings.seed
-    return make(catalogue.Wanted(None, {split: per_class}, resolution, seed, Path()))[split][0]
+    return source.make(catalogue.Wanted(None, {split: per_class}, resolution, seed, Path()))[split][0]
