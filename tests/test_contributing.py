@@ -17,6 +17,7 @@ from test_contract import LINT, ROOMS, ROOT
 
 # the copy is what is imported, by the configuration that is copied with it
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+ENVIRONMENT["PYTHONPATH"] = str(ROOT / "tests")  # for tests that use what others define
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 RECIPES = dict(re.findall(r"^### (An? .+?)\n(.+?)(?=^##)", TEXT, re.MULTILINE | re.DOTALL))
 STEP = re.compile(  # a place in a file with the lines that belong there, a line that goes, or a new file

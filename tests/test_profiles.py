@@ -80,7 +80,7 @@ def test_overrides_replace_single_settings_and_leave_the_rest():
         ("supernet.task_dropout.q=-0.1", "greater than or equal to 0"),
         ("supernet.task_dropout.q=.nan", "supernet.task_dropout.q = nan"),
         ("supernet.task_dropout.reading=drop", "'exclude' or 'zero'"),
-        ("data.source=cifar", "'shapes10', 'tiny-imagenet', 'pictures', 'imagenet-10' or 'imagenet-12'"),
+        ("data.source=cifar", "'shapes10', 'tiny-imagenet', 'own-pictures', 'imagenet-10' or 'imagenet-12'"),
         ("data.seed=-1", "data.seed = -1"),
         ("space.strides=[2, 2]", "space.strides"),
         ("space.strides=[2, 2, 2, 2, 3]", "1 or 2"),
