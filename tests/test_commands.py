@@ -347,7 +347,9 @@ def small_runs() -> list[str]:
                 "predict",
                 "latency",
             ):  # they have files, or time, of their own
-                found.append(re.sub(r" --(profile|budget|seeds|weights|out|archs) \S+", "", command))
+                found.append(
+                    re.sub(r" --(profile|budget|seeds|weights|out|archs) \S+", "", command.replace(" --int8", ""))
+                )
     return sorted(set(found))
 
 
