@@ -345,7 +345,8 @@ def small_runs() -> list[str]:
         if program == "eas" and len(words) > 1 and cli.parser().parse_args(words).profile in SMALL:
             # init needs pictures (test_own.py), the others files or time of their own
             if "--release" not in words and words[0] not in ("init", "predict", "latency"):
-                found.append(re.sub(r" --(profile|budget|seeds|weights|out|archs) \S+", "", command))
+                plain = command.replace(" --int8", "")
+                found.append(re.sub(r" --(profile|budget|seeds|weights|out|archs) \S+", "", plain))
     return sorted(set(found))
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from eas_core import cli
 from eas_core.base.errors import CheckpointError, DataError, EASError
 from eas_core.data.splits import normalise
-from eas_core.runs import export, onnx_file, predict, specialized
+from eas_core.runs import export, int8, onnx_file, predict, specialized
 
 
 @pytest.fixture(scope="module")
@@ -269,3 +269,31 @@ def test_a_file_that_cannot_be_written_is_refused_before_any_work(out, tmp_path,
     streams = capsys.readouterr()
     assert streams.err.startswith("eas: --out: ") and streams.err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+# ---------------------------------------------------------------- 8 bits
+
+
+def test_a_file_in_8_bits_says_its_own_accuracy_and_predicts_nearly_the_same(
+    chosen, smoke_run, written, pictures, tmp_path, capsys
+):
+    exact = predict.load(written[1][-1])
+    found = int8.write(written[1][-1], exact.about, smoke_run, tmp_path / "small.onnx")
+    small = predict.load(tmp_path / "small.onnx")
+    assert found["int8"]["bytes"] < found["float32"]["bytes"] and min(one["milliseconds"] for one in found.values()) > 0
+    assert found["float32"]["accuracy"] == pytest.approx(chosen.valid_accuracy)
+    assert small.about.accuracy["valid"] == {name: found["int8"][name] for name in ("accuracy", "interval", "n")}
+    paths, _ = predict.find([pictures])
+    images = np.stack([predict.read_picture(path, exact.about) for path in paths])
+    logits = exact.logits(images)
+    assert 0 < np.abs(small.logits(images) - logits).max() < 0.2 * np.abs(logits).max()
+    assert capsys.readouterr().err == ""
+
+
+def test_8_bits_without_a_file_or_the_packages_is_one_line(written, tmp_path, monkeypatch, capsys):
+    assert cli.main(["specialize", "--task", "polygons", "--budget", "2.3", "--int8", "--runs", str(tmp_path)]) == 2
+    assert "--out is needed" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
+    with pytest.raises(EASError, match="pip install onnx onnxruntime") as error:
+        int8.quantised(written[1][-1], np.zeros((1, 3, 32, 32), np.float32))
+    assert one_line(error.value)

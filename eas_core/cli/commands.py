@@ -243,6 +243,8 @@ def _describe(run: Run, chosen: Specialized) -> dict:
 
 def specialize(options: Namespace) -> None:
     out = _check_file(options.out, ".onnx")
+    if options.int8 and out is None:
+        raise EASError("--int8: --out is needed, the file that is quantised")
     if (options.budget is None) == (options.latency is None):
         raise EASError("specialize: --budget, or --latency with --device-table, is needed: one of them")
     run, chosen, described = _chosen(options) if options.latency is None else _chosen_within(options)
@@ -252,6 +254,11 @@ def specialize(options: Namespace) -> None:
         about = onnx_file.about(chosen, run)
         onnx_file.write(export.task_network(chosen, run), about, out)
         described |= {"file": str(out), "accuracy": about.accuracy}
+        if options.int8:
+            from eas_core.runs import int8
+
+            smaller = out.with_suffix(".int8.onnx")
+            described |= {"int8_file": str(smaller), "int8": int8.write(out, about, run, smaller)}
     print(json.dumps(described, indent=1))
 
 

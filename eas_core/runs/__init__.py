@@ -14,6 +14,6 @@ In: a profile, a seed, a folder. Out: weights and records of every stage, and fi
   :mod:`~eas_core.runs.releases_old` those of before
 - :mod:`~eas_core.runs.shown` what a page about methods shows: a release first, this run beside it
 - :mod:`~eas_core.runs.export` weights and ONNX; :mod:`~eas_core.runs.onnx_file` a file that knows itself, and
-  :mod:`~eas_core.runs.predict` what it says of pictures, without PyTorch
+  :mod:`~eas_core.runs.predict` what it says of pictures, without PyTorch; :mod:`~eas_core.runs.int8` in 8 bits
 - :mod:`~eas_core.runs.latency` a table of this device's milliseconds, and networks within a number of them
 """

@@ -33,18 +33,19 @@ PHOTOGRAPHS = "trained on photographs of {source}; their owners' terms may bind 
 def about(chosen: Specialized, run: Run) -> About:
     """What the ONNX file of a specialised network says about itself."""
     names, size = run.tasks.class_names, chosen.network.space.resolution
-    source = run.profile.data.source
+    name = run.profile.data.source
+    source = SOURCES[name]
     return About(
         task=run.tasks.names[chosen.task],
         class_names=[names[c] for c in run.tasks.classes[chosen.task]],
         size=size,
-        short_side=round(size / VIEW) if SOURCES[source].packed else size,
+        short_side=round(size / VIEW) if source.packed else size,
         mean=list(MEAN),
         std=list(STD),
         colour_order="RGB",
         madds_millions=chosen.madds,
         accuracy=measured(chosen, run),
-        licence=DRAWN if SOURCES[source].drawn else PHOTOGRAPHS.format(source=source),
+        licence=DRAWN if source.drawn else PHOTOGRAPHS.format(source=name),
         made_by={
             "profile": run.profile.name,
             "seed": run.seed,
