@@ -48,7 +48,7 @@ class Source:
 
     @property
     def drawn(self) -> bool:
-        """Whether the kit draws the images itself: they have no owner and need no files."""
+        """Whether the kit draws the images itself, so that they have no owner and need no files."""
         return self.make is not None and self.check is None
 
     @property

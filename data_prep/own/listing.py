@@ -21,11 +21,10 @@ from eas_core.base.errors import DataError
 if TYPE_CHECKING:
     from data_prep.own.look import Seen
 
-Groups = Mapping[str, tuple[str, ...]]
 COLUMNS = ("path", "label", "task", "split", "sha256")
 
 
-def text(arranged: list[tuple[Seen, str]], groups: Groups) -> str:
+def text(arranged: list[tuple[Seen, str]], groups: Mapping[str, tuple[str, ...]]) -> str:
     """The list as a CSV, sorted by split, class and path; classes are in the order of ``groups``."""
     place = {label: (number, task) for number, (task, label) in enumerate(pairs(groups))}
     rows = [
@@ -63,7 +62,9 @@ def read(path: str, wanted: str | None = None) -> list[tuple[Named, str]]:
     return found
 
 
-def splits(path: str, listed: str, groups: Groups, wanted: str | None, resolution: int) -> dict[str, Labelled]:
+def splits(
+    path: str, listed: str, groups: Mapping[str, tuple[str, ...]], wanted: str | None, resolution: int
+) -> dict[str, Labelled]:
     """The three splits of the pictures below the folder ``path``, as squares of ``resolution`` pixels, in the list's order.
 
     A picture that is gone or was changed since it was listed raises :class:`DataError`.
@@ -101,6 +102,6 @@ def check(path: str) -> None:
         raise DataError(f"data.path: {path} is not a folder; give that of the pictures, --set data.path=FOLDER")
 
 
-def pairs(groups: Groups) -> list[tuple[str, str]]:
+def pairs(groups: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
     """(task, class) by class number."""
     return [(task, label) for task, labels in groups.items() for label in labels]

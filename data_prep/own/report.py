@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Every kind of finding: what it is, and what was done. The order is that of the report.
+#: Every kind of finding, what it is and what was done. The order is that of the report.
 KINDS = {
     "damaged": "pictures that are damaged, cut short or empty: left out",
     "bomb": "pictures that unpack to more than is allowed: left out",

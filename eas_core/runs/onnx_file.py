@@ -84,7 +84,7 @@ def _sha256(path: Path) -> str | None:
 def write(network: torch.nn.Module, described: About, path: Path) -> None:
     """Write a network in eval mode on the CPU with its description, once onnxruntime gives PyTorch's logits.
 
-    Packages that are missing, or logits further apart than :data:`TOLERANCE`, raise :class:`EASError`; then nothing is
+    Packages that are missing, or logits further apart than ``TOLERANCE``, raise :class:`EASError`; then nothing is
     written.
     """
     content = described_onnx(to_onnx(network, described.size), described)

@@ -172,7 +172,7 @@ def find(places: Sequence[str | Path]) -> tuple[list[Path], int]:
 def read_picture(path: Path, about: About) -> np.ndarray:
     """A picture as the network takes it, uint8 (size, size, 3): turned as EXIF says, resized, its centre kept.
 
-    As the data sources read theirs (:mod:`data_prep.pictures`). What is no picture, damaged, or has more than its
+    As the data sources read theirs (``data_prep.pictures``). What is no picture, damaged, or has more than its
     ``LARGEST`` pixels raises :class:`DataError`.
     """
     try:

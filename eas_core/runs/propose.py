@@ -27,7 +27,7 @@ FEW = 5000  # training pictures
 MOST = 40.0  # the largest multiple of PASSES, unless so few pictures need more for STEPS
 _DEMO: dict[str, Any] = {"first_width": 8, "widths": (8, 16, 32, 32, 48), "final_width": 160, "head_width": 160}
 _HALF: dict[str, Any] = {"first_width": 16, "widths": (16, 24, 40, 56, 80), "final_width": 480, "head_width": 640}
-#: Spaces from the largest to the smallest: those of the profiles demo and tiny-imagenet-10, and a larger picture for it.
+#: Spaces from the largest to the smallest, those of the profiles demo and tiny-imagenet-10, and a larger picture for it.
 SPACES: tuple[dict[str, Any], ...] = (
     {"resolution": 96, **_HALF, "strides": (2, 2, 2, 1, 2)},
     {"resolution": 64, **_HALF, "strides": (1, 2, 2, 1, 2)},
@@ -41,9 +41,9 @@ EFFORT = {"minutes": (100, 2, 3, 2), "hour": (400, 4, 5, 4), "night": (1000, 4, 
 def propose(
     name: str, prepared: Prepared, time: str, device: str, rehearsal: Callable[..., Times] = rehearse
 ) -> tuple[Profile, float]:
-    """A profile for the time (a key of :data:`TIMES`), and the seconds that a run of it is expected to take.
+    """A profile for the time (a key of ``TIMES``), and the seconds that a run of it is expected to take.
 
-    The largest space is taken in which the teacher has :data:`STEPS` steps; enlarging small pictures is not proposed.
+    The largest space is taken in which the teacher has ``STEPS`` steps; enlarging small pictures is not proposed.
     """
     pictures = len(prepared.labels["train"])
     spaces = [s for s in SPACES if s["resolution"] <= min(LARGEST[time], max(prepared.side, SPACES[-1]["resolution"]))]
@@ -62,7 +62,7 @@ def propose(
 
 
 def _profile(name: str, prepared: Prepared, space: dict[str, Any], time: str, multiple: float) -> Profile:
-    """The settings, with :data:`PASSES` times ``multiple``."""
+    """The settings, with ``PASSES`` times ``multiple``."""
     steps, scenarios, levels, candidates = EFFORT[time]
     passes = {stage: float(f"{multiple * epochs:.3g}") for stage, epochs in PASSES.items()}
     adamw = {"kind": "adamw", "lr": 0.003, "weight_decay": 0.01}

@@ -34,7 +34,7 @@ class Rehearsal(Run):
         """There is nothing to check."""
 
     def splits(self, *names: str) -> list[Split]:
-        """Noise with the labels of each split; of the training split at most :data:`IMAGES`."""
+        """Noise with the labels of each split; of the training split at most ``IMAGES``."""
         found = []
         for name in names:
             draw, labels = rng(self.seed, "rehearsal", name), torch.tensor(self.labels[name])

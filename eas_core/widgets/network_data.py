@@ -19,7 +19,7 @@ from eas_core.network.subnetwork import Network
 from eas_core.network.supernet import Supernet
 from eas_core.runs.releases import Release
 
-#: Pictures of each class that a network in the page is calibrated on: ``benchmarks/results/page_calibration.json``.
+#: Pictures of each class that a network in the page is calibrated on, after ``benchmarks/results/page_calibration.json``.
 PER_CLASS = 2
 
 
