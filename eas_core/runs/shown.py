@@ -143,5 +143,5 @@ def _candidates(page: Shown) -> Iterator[list[dict]]:
 
 def _former(name: str) -> list[dict]:
     """The evidence of a release from before :mod:`eas_core.runs.releases`; [] where there is none of that name."""
-    place = releases.releases_files.ROOT / "releases" / name
+    place = releases.releases_files.shipped() / name
     return releases.read_evidence(place) if place.is_dir() else []
