@@ -116,7 +116,7 @@ def test_page_opens_without_errors(name, origin, browser):
     assert not errors
     assert not foreign, "asked another origin"
     if page.locator("script[type='application/vnd.jupyter.widget-view+json']").count():
-        page.wait_for_selector(".eas-widget svg")
+        page.wait_for_selector(".eas-widget svg, .eas-widget canvas")
         assert page.evaluate("document.documentElement.dataset.widgets") == "mounted"
     page.set_viewport_size({"width": 380, "height": 800})
     page.wait_for_timeout(100)

@@ -163,7 +163,7 @@ def test_an_unusable_device_is_one_line(eas, device, tmp_path):
     assert_one_line(eas("run", "--profile", "smoke", "--device", device, "--runs", str(tmp_path)), "device")
 
 
-@pytest.mark.parametrize("words", [(), ("fly",), ("run", "--until", "heaven"), ("specialize", "--task", "polygons")])
+@pytest.mark.parametrize("words", [(), ("fly",), ("run", "--until", "heaven"), ("specialize", "--budget", "3")])
 def test_a_wrong_command_line_exits_with_status_two(words, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(list(words))

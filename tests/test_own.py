@@ -544,7 +544,7 @@ def test_from_a_folder_to_a_tested_network(run_of_own, drawn):
     assert (
         "6 classes in 2 tasks (Fruit 3, Packages 3)" in first and "1 classes with fewer pictures than splits" in first
     )
-    assert re.search(r"expected: [\d.]+ minutes; start it with eas run", first)
+    assert re.search(r"expected: [\d.]+ minutes.*; start it with eas run", first)
     profile = profiles.load(str(folder / "my own.yaml"))
     assert profile.name == "my-own" and profile.space.num_classes == 6 and Path(profile.data.path) == drawn
     assert "Packages/Oat" in (folder / "my own.report.md").read_text()
