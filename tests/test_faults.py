@@ -19,7 +19,7 @@ from helpers import bits, one_line
 from eas_core import cli
 from eas_core.base import checkpoints, files, progress
 from eas_core.base.errors import CheckpointError, EASError
-from eas_core.cli import commands
+from eas_core.cli import named
 from eas_core.runs.run import make_run
 from eas_core.training import loop
 from eas_core.training.loop import Stopped
@@ -371,7 +371,7 @@ def test_too_little_memory_is_one_line(monkeypatch, capsys):
         def fail(*_, error=error):
             raise error
 
-        monkeypatch.setattr(commands, "_plan", fail)
+        monkeypatch.setattr(named, "plan", fail)
         assert cli.main(["report"]) == 2
         assert capsys.readouterr().err.startswith("eas: not enough memory")
 

@@ -3,7 +3,9 @@
 In: words. Out: what was asked for on standard output, and one line on standard error for anything that is wrong.
 
 - :func:`main` runs a command; :mod:`~eas_core.cli.options` what each command takes
-- :mod:`~eas_core.cli.commands` what each command does, :mod:`~eas_core.cli.own` what ``eas init`` does
+- :mod:`~eas_core.cli.commands` what commands about a run do, :mod:`~eas_core.cli.networks` those about one network,
+  :mod:`~eas_core.cli.evidence` those about several seeds and releases, :mod:`~eas_core.cli.own` ``eas init``;
+  :mod:`~eas_core.cli.named` the runs, releases and files that options name
 
 Modules that import PyTorch or pandas, which takes seconds, are imported once all that can be wrong with the options has
 been looked at.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from eas_core import __version__
-from eas_core.cli import commands, own
+from eas_core.cli import commands, evidence, named, networks, own
 from eas_core.settings.stages import METHODS, STAGES
 
 
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def _common() -> _Parser:
     """The options that every command has."""
     common = _Parser(add_help=False)
-    common.add_argument("--profile", default=commands.PROFILE, help="profile name or YAML file (default: demo)")
+    common.add_argument("--profile", default=named.PROFILE, help="profile name or YAML file (default: demo)")
     common.add_argument(
         "--set",
         dest="overrides",
@@ -51,7 +51,7 @@ def _common() -> _Parser:
         metavar="KEY=VALUE",
         help="override a setting, e.g. --set supernet.batch_size=64; may be repeated for other settings",
     )
-    common.add_argument("--seed", type=int, default=commands.SEED, help="seed of the run (default: 0)")
+    common.add_argument("--seed", type=int, default=named.SEED, help="seed of the run (default: 0)")
     common.add_argument("--runs", default="runs", metavar="FOLDER", help="where artefacts lie (default: runs)")
     common.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     common.add_argument("--quiet", action="store_true", help="no progress bars")
@@ -245,43 +245,43 @@ COMMANDS = {
     ),
     "cost": (commands.cost, _COST, "exact multiply-adds and parameters of architectures"),
     "specialize": (
-        commands.specialize,
+        networks.specialize,
         _SPECIALIZE,
         "the network for one task under one budget; with --out as one ONNX file that eas predict reads",
     ),
     "latency": (
-        commands.latency,
+        networks.latency,
         _LATENCY,
         "measure how long the parts of a profile's networks take on this device; interrupted, it continues when run again",
     ),
     "predict": (
-        commands.predict,
+        networks.predict,
         _PREDICT,
         "classes of pictures by an ONNX file that specialize or export wrote; needs no PyTorch",
     ),
     "evaluate": (
-        commands.evaluate,
+        networks.evaluate,
         _EVALUATE,
         "test accuracy of the network for one task under one budget, or of all networks of a release beside its record",
     ),
     "export": (
-        commands.export,
+        networks.export,
         (*_SCENARIO, _RELEASED, _ARCHITECTURE, _out("folder to write to"), _ONNX),
         "write the network for one task under one budget as safetensors (and ONNX)",
     ),
     "report": (commands.report, (), "print the results table of a finished run"),
     "claims": (
-        commands.claims,
+        evidence.claims,
         (_SEEDS, _out("also copy all records into a folder, one file a seed", required=False)),
         "the paper's claims judged from the records of several seeds, made before",
     ),
     "reproduce": (
-        commands.reproduce,
+        evidence.reproduce,
         (_WHAT, _SEEDS, _out("also write the figure and the numbers (CSV) into a folder", required=False)),
         "one table, figure or claim of the paper: makes what it needs and prints expected beside obtained numbers",
     ),
     "release": (
-        commands.release,
+        evidence.release,
         (
             _SEEDS,
             _WEIGHTS,
@@ -291,7 +291,7 @@ COMMANDS = {
         "publish finished runs, one a seed: all records, the weights of one seed, the profile and a model card",
     ),
     "restore": (
-        commands.restore,
+        evidence.restore,
         (_option("--release", required=True, metavar="NAME", help="a folder of releases/ or a path"),),
         "put a release's records and weights below the folder of runs, where notebooks find them; prints where",
     ),
