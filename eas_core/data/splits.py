@@ -27,7 +27,7 @@ from eas_core.base.random import rng
 from eas_core.data import sources
 from eas_core.data.photographs import Photographs, crop_numbers
 from eas_core.data.tasks import TaskSet
-from eas_core.settings import schema
+from eas_core.settings import profiles, schema
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's channel statistics, used for every profile
 STD = (0.229, 0.224, 0.225)
@@ -89,7 +89,7 @@ def load(settings: schema.Data, resolution: int, cache: Path, names: tuple[str, 
     imagenet-10 and imagenet-12 are read from where ``eas prepare`` packed them instead. Photographs that are missing or
     damaged, and settings that do not fit the source, raise :class:`DataError`.
     """
-    if wrong := schema.wrong_data(settings):
+    if wrong := profiles.wrong_data(settings):
         raise DataError(wrong)
     make = SOURCES[settings.source].make
     if make is None:

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from eas_core.base.errors import ProfileError
 from eas_core.base.parsing import parse_yaml
-from eas_core.settings.schema import Profile, Settings, wrong_data
+from eas_core.settings import schema
+from eas_core.settings.schema import Profile, Settings
 from eas_core.space.budget import budget_range
 
 FOLDER = Path(__file__).parent / "profiles"
@@ -153,6 +154,27 @@ def _allowed(location: tuple[int | str, ...]) -> list[str]:
             annotation = model.model_fields[part].annotation
             model = annotation if isinstance(annotation, type) else get_args(annotation)[0]
     return list(model.model_fields)
+
+
+def wrong_data(data: schema.Data) -> str:
+    """What does not fit the data source, in words; nothing if all does."""
+    for name in ("train_per_class", "valid_per_class", "test_per_class"):
+        value = getattr(data, name)
+        if data.source in schema.PACKED and value is not None:
+            return f"data.{name} = {value}: must not be given, {data.source}'s splits are as eas prepare packed them"
+        if data.source in schema.LISTED and value is not None:
+            return f"data.{name} = {value}: must not be given, data.listing says which split a picture is in"
+        if data.source not in (*schema.PACKED, *schema.LISTED) and value is None:
+            return f"data.{name}: needed for {data.source}, a number of images"
+    for name in ("path", "listing", "groups", "digest"):
+        given = getattr(data, name) is not None
+        if data.source in schema.LISTED and not given:
+            return f"data.{name}: needed for {data.source}; eas init FOLDER --out my.yaml writes a profile that has it"
+        if name in ("listing", "groups") and given and data.source not in schema.LISTED:
+            return f"data.{name}: only for {' and '.join(schema.LISTED)}"
+    if data.digest is not None and data.source not in (*schema.PACKED, *schema.LISTED):
+        return f"data.digest = {data.digest}: only for {', '.join((*schema.PACKED, *schema.LISTED))}, whose photographs it tells apart"
+    return ""
 
 
 def _check(profile: Profile, name: str) -> None:

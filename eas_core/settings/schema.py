@@ -1,7 +1,7 @@
 """Every setting of a run with its limits: one class a section of a profile, as in the YAML file.
 
 A setting is documented by the comment above it, which the book's reference shows too. What one field cannot know about
-another is checked where a profile is read, :func:`eas_core.settings.profiles.load`.
+another is checked in :mod:`eas_core.settings.profiles`.
 """
 
 from __future__ import annotations
@@ -379,26 +379,3 @@ class Profile(Settings):
             if values:
                 settings.setdefault(section, {}).update(values)
         return settings
-
-
-def wrong_data(data: Data) -> str:
-    """What does not fit the data source, in words; nothing if all does."""
-    for name in ("train_per_class", "valid_per_class", "test_per_class"):
-        value = getattr(data, name)
-        if data.source in PACKED and value is not None:
-            return f"data.{name} = {value}: must not be given, {data.source}'s splits are as eas prepare packed them"
-        if data.source in LISTED and value is not None:
-            return f"data.{name} = {value}: must not be given, data.listing says which split a picture is in"
-        if data.source not in (*PACKED, *LISTED) and value is None:
-            return f"data.{name}: needed for {data.source}, a number of images"
-    for name in ("path", "listing", "groups", "digest"):
-        given = getattr(data, name) is not None
-        if data.source in LISTED and not given:
-            return f"data.{name}: needed for {data.source}; eas init FOLDER --out my.yaml writes a profile that has it"
-        if name in ("listing", "groups") and given and data.source not in LISTED:
-            return f"data.{name}: only for {' and '.join(LISTED)}"
-    if data.digest is not None and data.source not in (*PACKED, *LISTED):
-        return (
-            f"data.digest = {data.digest}: only for {', '.join((*PACKED, *LISTED))}, whose photographs it tells apart"
-        )
-    return ""
