@@ -242,8 +242,9 @@ def test_places_without_pictures_are_one_line(written, tmp_path, capsys):
         assert cli.main(["predict", str(written[1][-1]), str(place)]) == 2
         streams = capsys.readouterr()
         assert streams.out == "" and streams.err.count("\n") == 1, streams.err
-    assert cli.main(["predict", str(written[1][-1]), str(tmp_path), "--batch", "0"]) == 2
-    assert "--batch: 0" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["predict", str(written[1][-1]), str(tmp_path), "--batch", "0"])
+    assert stop.value.code == 2 and "--batch: 0" in capsys.readouterr().err
 
 
 def test_predict_loads_no_torch(written, pictures):

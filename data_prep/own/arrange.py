@@ -6,8 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from data_prep.own.look import Seen
 from data_prep.own.report import Report
@@ -29,6 +27,9 @@ def near_duplicates(looks: Sequence[int], most: int = NEAR) -> np.ndarray:
         near = np.bitwise_count(values[start : start + ROWS, None] ^ values[None, start:]) <= most
         pairs.append(np.argwhere(near) + start)
     one, other = np.concatenate(pairs).T if pairs else np.empty((2, 0), int)
+    from scipy.sparse import coo_array  # takes a while
+    from scipy.sparse.csgraph import connected_components
+
     _, groups = connected_components(coo_array((np.ones(len(one)), (one, other)), (len(values),) * 2), directed=False)
     return groups
 

@@ -52,16 +52,21 @@ def group(named: list[Named], how: str, report: Report) -> dict[str, tuple[str, 
     return {task: tuple(classes) for task, classes in sorted(tasks.items())}
 
 
-def _listed(labels: list[str], path: Path) -> dict[str, tuple[str, ...]]:
+def read(path: Path) -> dict[str, list[str]]:
+    """Tasks and classes of a YAML file as they stand there; one that is not of that form raises :class:`DataError`."""
     try:
         listed = parse_yaml(path.read_bytes())
     except (OSError, ValueError) as error:
         raise DataError(f"--tasks: {path} is not first, one or a YAML file that can be read ({error})") from None
     if not isinstance(listed, dict) or not all(isinstance(names, list) and names for names in listed.values()):
         raise DataError(f"--tasks: {path} must hold tasks with a list of classes each, task: [class, ...]")
+    return listed
+
+
+def _listed(labels: list[str], path: Path) -> dict[str, tuple[str, ...]]:
     tasks: dict[str, tuple[str, ...]] = {}
     of: dict[str, str] = {}
-    for task, names in listed.items():
+    for task, names in read(path).items():
         classes: dict[str, None] = {}
         for name in map(str, names):
             found = [x for x in labels if x == name or x.startswith(f"{name}/")]

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-import imagehash
 from PIL import Image
 from tqdm import tqdm
 
@@ -66,6 +65,8 @@ def _look(root: Path, one: Named) -> tuple[Seen | None, list[tuple[str, str]]]:
     except Exception as error:  # n_frames and EXIF of damaged bytes raise many kinds
         why = "empty file" if not data else " ".join(str(error).split())[:100] or type(error).__name__
         return None, [("damaged", why) if _called_picture(path) or why != "not an image" else ("other", "")]
+    import imagehash  # takes a second, with SciPy
+
     looks = int(str(imagehash.phash(image)), 16)
     return Seen(one, hashlib.sha256(data).hexdigest(), looks, image.width, image.height), notes
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import median
 
 from data_prep import SPLITS
+from data_prep.own import groups as grouping
 from data_prep.own import listing
 from data_prep.own.arrange import arrange
 from data_prep.own.files import find
-from data_prep.own.groups import group
 from data_prep.own.look import look
 from data_prep.own.report import Report
 from eas_core.base.errors import DataError
@@ -39,6 +39,8 @@ def prepare(source: Path, tasks: str, seed: int, report: Report, progress: bool 
 
     Pictures that no run can use raise :class:`DataError`: none at all, a single class, a task that has none to test on.
     """
+    if tasks not in (grouping.FIRST, grouping.ONE):
+        grouping.read(Path(tasks))  # what is wrong with it is said before all pictures are looked at
     root, named = find(source, report)
     started = time.monotonic()
     seen = look(root, named, report, progress)
@@ -46,7 +48,7 @@ def prepare(source: Path, tasks: str, seed: int, report: Report, progress: bool 
     for label in sorted({one.label for one in named} - {one.named.label for one in seen}):
         report.add("empty", label)
     arranged = arrange(seen, seed, report)
-    groups = group([one.named for one, _ in arranged], tasks, report)
+    groups = grouping.group([one.named for one, _ in arranged], tasks, report)
     numbers = {label: number for number, (_, label) in enumerate(listing.pairs(groups))}
     labels = {s: sorted(numbers[one.named.label] for one, split in arranged if split == s) for s in SPLITS}
     for task, classes in groups.items():

@@ -266,3 +266,15 @@ def _start(processes: int, device: str) -> tuple[PartialState, str]:
     cpu = not needs_gpus(local, device, torch.cuda.device_count())
     state = PartialState(cpu=cpu, timeout=PATIENCE)
     return state, "cpu" if cpu else str(state.device)
+
+
+def cores() -> list[int]:
+    """The numbers of the cores that this process may use, in order; empty where the system cannot say (not Linux)."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def check_threads(threads: int) -> None:
+    """Refuse, as :class:`EASError`, a number of threads that this machine has no cores for."""
+    most = len(cores()) or os.cpu_count() or 1
+    if not 1 <= threads <= most:
+        raise EASError(f"--threads: {threads} must be 1 to {most}, the cores of this machine")

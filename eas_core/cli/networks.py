@@ -96,6 +96,8 @@ def specialize(options: Namespace) -> None:
         raise EASError("--int8: --out is needed, the file that is quantised")
     if (options.budget is None) == (options.latency is None):
         raise EASError("specialize: --budget, or --latency with --device-table, is needed: one of them")
+    if options.device_table is not None and options.latency is None:
+        raise EASError(f"--device-table: {options.device_table!r:.160} is of use with --latency only")
     run, chosen, described = _chosen(options) if options.latency is None else _chosen_within(options)
     if out is not None:
         from eas_core.runs import export, onnx_file
@@ -116,6 +118,9 @@ def latency(options: Namespace) -> None:
 
     path = named.check_file(options.out, ".json")
     assert path is not None  # the option is required
+    from eas_core.base import devices
+
+    devices.check_threads(options.threads)
     space = profiles.load(options.profile, options.overrides).search_space()
     from eas_core.runs import latency
 
@@ -126,8 +131,6 @@ def latency(options: Namespace) -> None:
 
 
 def predict(options: Namespace) -> None:
-    if options.batch < 1:
-        raise EASError(f"--batch: {options.batch} must be 1 or more pictures")
     from eas_core.runs import predict
 
     paths, others = predict.find(options.pictures)

@@ -23,6 +23,14 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{one_line(message)}; see {self.prog} --help\n")
 
 
+def count(text: str) -> int:
+    """The type of an option that is a number of things; argparse names it in its message."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} must be 1 or more")
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     program = _Parser(
         prog="eas",
@@ -194,13 +202,13 @@ _LATENCY = (
     _option("--out", required=True, metavar="FILE.json", help="table to write"),
     _option("--runtime", default="onnxruntime", choices=("onnxruntime", "torch"), help="(default: onnxruntime)"),
     _option("--threads", type=int, default=1, metavar="N", help="threads, kept on as many cores (default: 1)"),
-    _option("--rounds", type=int, default=7, metavar="N", help="times that all is measured (default: 7)"),
+    _option("--rounds", type=count, default=7, metavar="N", help="times that all is measured (default: 7)"),
 )
 _PREDICT = (
     _option("file", metavar="FILE.onnx", help="what eas specialize or eas export wrote"),
     _option("pictures", nargs="+", metavar="IMAGE|FOLDER", help="pictures, or folders of them, sub-folders too"),
     _option("--json", action="store_true", help="as JSON, with the probabilities of all classes"),
-    _option("--batch", type=int, default=64, metavar="N", help="pictures at a time (default: 64)"),
+    _option("--batch", type=count, default=64, metavar="N", help="pictures at a time (default: 64)"),
 )
 _SEEDS = _option("--seeds", default="0", help="seeds, such as 0,1,2 (default: 0); --seed is not used")
 

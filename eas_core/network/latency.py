@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from eas_core.base import devices
 from eas_core.base.errors import EASError
 from eas_core.base.random import rng
 from eas_core.network.subnetwork import Network, folded
@@ -66,13 +67,11 @@ def device_name() -> str:
 @contextmanager
 def pinned(threads: int) -> Iterator[bool]:
     """Keep this process on as many cores as threads, and PyTorch to these; says whether the system can."""
-    before = torch.get_num_threads()
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-    if not 1 <= threads <= max(len(cores), os.cpu_count() or 1):
-        raise EASError(f"--threads: {threads} must be 1 to {len(cores) or os.cpu_count()}, the cores of this machine")
+    devices.check_threads(threads)
+    before, cores = torch.get_num_threads(), devices.cores()
     torch.set_num_threads(threads)
     if cores:
-        os.sched_setaffinity(0, sorted(cores)[-threads:])
+        os.sched_setaffinity(0, cores[-threads:])
     try:
         yield bool(cores)
     finally:
