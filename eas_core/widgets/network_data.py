@@ -14,7 +14,8 @@ import torch
 
 from data_prep import catalogue
 from eas_core.base.errors import EASError
-from eas_core.data.splits import MEAN, STD, normalise
+from eas_core.data.splits import MEAN, STD, Split
+from eas_core.network.calibrate import calibrate
 from eas_core.network.subnetwork import Network
 from eas_core.network.supernet import Supernet
 from eas_core.runs.releases import Release
@@ -50,17 +51,10 @@ def rounded(supernet: Supernet) -> Supernet:
     return supernet
 
 
-@torch.no_grad()
 def calibrated(network: Network, images: torch.Tensor) -> Network:
     """An extracted network with the statistics of one batch of images, uint8 (n, 3, r, r), as a page computes them."""
-    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 1.0  # this batch alone
-    network.train()(normalise(images))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    return network.eval()
+    labels = torch.zeros(len(images), dtype=torch.long)  # which have no influence
+    return calibrate(network, Split("page", images, labels, "page"), len(images), len(images), seed=0)
 
 
 def picture_bytes(images: np.ndarray) -> bytes:
