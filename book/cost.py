@@ -162,7 +162,8 @@ def page(results: dict) -> str:
         "",
         "An image pass is one image through one network. How many a stage takes is counted from the settings, calibration and the networks that",
         "are compared with included, and a test compares the counts with a run. Searching takes as many candidates here as there can be.",
-        "Calibration is charged at the rate of evaluation.",
+        "Calibration is charged at the rate of evaluation, and once for every network that is tested, although one that its own job has",
+        "calibrated before is not calibrated again: the hours are an upper bound.",
         "",
     ]
     if not gpus:
