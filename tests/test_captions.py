@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import runpy
+from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -11,6 +13,7 @@ from browser import BUILT, HTML, NO_BOOK, ROOT
 from test_typed_numbers import typed
 
 from book import check, prose
+from eas_core.base.parsing import parse_yaml
 from eas_core.show.best import best_in_bold
 
 CELLS = [
@@ -74,3 +77,18 @@ def test_every_figure_of_a_chapter_has_its_number_and_findings_stand_below(page)
         assert table.select_one(".caption-number").get_text().startswith("Table ") and table.find("table")
     for cell in soup.select("article .tag_finding"):
         assert not cell.select(".cell_output"), "a finding without a figure or table before it"
+
+
+def test_symbols_name_chapters_by_the_numbers_that_they_have():
+    """``book/symbols.md`` has chapter numbers: who changes the order of chapters has to go through them, and change this."""
+    parts = parse_yaml((ROOT / "book" / "_toc.yml").read_bytes())["parts"]
+    chapters = [Path(entry["file"]).name[:2] for part in parts if part.get("numbered") for entry in part["chapters"]]
+    assert chapters == "00 01 02 03 04 05 06 07 14 08 09 10 15 11 12 13 17".split()
+    rows = [
+        line.split("|")[-2]
+        for line in (ROOT / "book" / "symbols.md").read_text().splitlines()
+        if line.startswith("| $")
+    ]
+    assert len(rows) > 40 and all(
+        1 <= int(number) <= len(chapters) for row in rows for number in re.findall(r"\d+", row)
+    )
