@@ -147,10 +147,10 @@ def checklist(profile: schema.Profile) -> str:
             "Complexity (time, space, sample size)": "`eas reproduce table-3`; `benchmarks/results`, with the growth with tasks, "
             "classes and scenarios in `benchmarks/results/scaling.json`",
         },
-        "Theoretical claims": {"Proofs": "the paper makes none; the gates' gradient is measured in chapter 14"},
+        "Theoretical claims": {"Proofs": "the paper makes none; the gates' gradient is measured in the chapter *The gate's gradient*"},
         "Datasets": {
             "Statistics": f"default `{data.source}`: {len(tasks)} tasks, {tasks.num_classes} classes, per class {sizes} images",
-            "Splits": "chapter 2; disjoint, with a digest of the images in every record; the test split is read by the final "
+            "Splits": "the chapter *Tasks and splits*; disjoint, with a digest of the images in every record; the test split is read by the final "
             "evaluation alone",
             "What was excluded, how it was prepared": "nothing is excluded; `eas prepare` writes a report on every photograph",
             "Download": f"the default is drawn by the kit; {downloads}: book/photographs.md",
@@ -166,7 +166,7 @@ def checklist(profile: schema.Profile) -> str:
             "Hyper-parameters, and how they were chosen": "one YAML file for each profile in `eas_core/settings/profiles`; recipes that "
             "were compared, on validation images, in `benchmarks/results/recipes.json`",
             "Number of trainings": "the seeds in the table above; a record for each stage of each",
-            "Definition of the measure": "task accuracy: only classes of the image's own task compete; chapter 8",
+            "Definition of the measure": "task accuracy: only classes of the image's own task compete; the chapter *Results*",
             "Central tendency and variation": "means with 95 % intervals over test images and seeds: `eas_core.evidence.compare`",
             "Run time": "seconds in every record; the table above; the book's page *Run times*",
             "Infrastructure": "device, threads and versions in the provenance of every record",

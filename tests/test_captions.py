@@ -92,3 +92,10 @@ def test_symbols_name_chapters_by_the_numbers_that_they_have():
     assert len(rows) > 40 and all(
         1 <= int(number) <= len(chapters) for row in rows for number in re.findall(r"\d+", row)
     )
+
+
+def test_chapters_are_called_by_their_titles():
+    """Their numbers follow from ``_toc.yml``, and those of their files are other ones."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "book").glob("*.md"), *(ROOT / "book").glob("*.py"), *prose.NOTEBOOKS]
+    named = {path.name: re.findall(r"[Cc]hapters? \d+", path.read_text()) for path in pages}
+    assert {name: found for name, found in named.items() if found} == {}
