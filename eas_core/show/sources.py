@@ -39,7 +39,7 @@ def source(page: Shown, evidence: list[dict]) -> str:
         return "*Nothing to compare here: the supernets for it were not trained.*"
     if page.release and _among(evidence, page.release):
         return f"*Shown: release {page.name}.*"
-    lacking = f"; release {page.name} has less than {SEVERAL} seeds of what is compared here" if page.release else ""
+    lacking = f"; release {page.name} has fewer than {SEVERAL} seeds of what is compared here" if page.release else ""
     return f"*Shown: {whose(page, evidence)}{lacking}.*"
 
 
