@@ -409,8 +409,8 @@ def test_what_fewer_than_three_seeds_have_is_drawn_from_this_run_and_says_so(
     assert smoke_evidence["main"] in made and not made & {"q=0", "q=1"} and len(page.lead) == 3
     assert "Fewer than 3 of its seeds have a supernet with q=0 and q=1" in sources.lead(page)
     for draw, of, said in (
-        (lambda own: paper_figures.method_differences(own, plain_baselines=True), page.here, "smoke has less than 3"),
-        (paper_figures.dropout_ablation, page.here, "this run, seed 0; release smoke has less than 3 seeds"),
+        (lambda own: paper_figures.method_differences(own, plain_baselines=True), page.here, "smoke has fewer than 3"),
+        (paper_figures.dropout_ablation, page.here, "this run, seed 0; release smoke has fewer than 3 seeds"),
         (paper_figures.method_differences, page.lead, "*Shown: release smoke.*"),
         (lambda own: None, [], "Nothing to compare"),
     ):
